@@ -1,0 +1,62 @@
+package cutover
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Resource moves the targets of one ladder. The runner calls it from one goroutine only.
+type Resource interface {
+	// Set asks for a state and returns without waiting for it. It is repeatable: the runner asks again after an
+	// error, after a crash, and about once a second for as long as the state has not been observed. The context
+	// carries the deadline of this one request. An error that asking again can't mend is wrapped with Permanent.
+	Set(ctx context.Context, target string, want State) error
+	// Observe tells the state of a target as it is now. It changes nothing. "Could not tell" is an error, never a
+	// state; between two rungs the State is empty and Detail says what is still missing.
+	Observe(ctx context.Context, target string) (Observation, error)
+}
+
+// Observation is what was seen of one target at one moment.
+type Observation struct {
+	State  State
+	Detail string // for people: what is observed now and what is still missing, without secrets
+	Doomed string // when not empty: why the state asked for can't be reached any more; the step fails at once
+}
+
+// Place is where a running container can be reached, as observed now. Addresses change with every start of a
+// container, so a Place is never kept.
+type Place struct {
+	ID        string
+	Host      string // name of the engine's host, as the configuration spells it
+	Running   bool
+	StartedAt time.Time
+	Address   string      // the container's address on the configured network, or its host's
+	Published map[int]int // container port to host port; nil when Address is the container's own
+}
+
+// Port is the port at Address that leads to a port of the container; 0 when that port is not published.
+func (p Place) Port(containerPort int) int {
+	if p.Published == nil {
+		return containerPort
+	}
+	return p.Published[containerPort]
+}
+
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+// Permanent marks an error that asking again can't mend, such as a wrong password. The step fails at once.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return permanentError{err}
+}
+
+// IsPermanent reports whether an error, or one that it wraps, was marked with Permanent.
+func IsPermanent(err error) bool {
+	var p permanentError
+	return errors.As(err, &p)
+}
