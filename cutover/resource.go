@@ -21,7 +21,9 @@ type Resource interface {
 type Observation struct {
 	State  State
 	Detail string // for people: what is observed now and what is still missing, without secrets
-	Doomed string // when not empty: why the state asked for can't be reached any more; the step fails at once
+	// Stragglers: all that is missing is work still in flight, so that a step whose policy is Continue may cut it.
+	Stragglers bool
+	Doomed     string // when not empty: why the state asked for can't be reached any more; the step fails at once
 }
 
 // Place is where a running container can be reached, as observed now. Addresses change with every start of a

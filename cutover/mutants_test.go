@@ -1,0 +1,107 @@
+package cutover_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Each mutant is a mistake that somebody could make in the runner. The tests of this package must notice every one.
+var mutants = []struct{ name, file, was, becomes string }{
+	{"advance without observing", "step.go",
+		`all := a.askedAll() && missing(seen, a.step.To) == ""`, `all := a.askedAll()`},
+	{"skip asking when it already looks right", "step.go",
+		`	for i := range a.targets {
+		t := &a.targets[i]
+		now := a.Clock.Now()`,
+		`	first := a.look(ctx)
+	for i := range a.targets {
+		t := &a.targets[i]
+		now := a.Clock.Now()
+		if first[i].State == a.step.To {
+			t.asked = true
+			continue
+		}`},
+	{"step in flight not undone", "journal.go",
+		`j.Direction, j.TurnedAt, j.Cursor, j.Reason, j.Outcome = Back, j.Cursor, 0, reason, ""`,
+		`j.Direction, j.TurnedAt, j.Cursor, j.Reason, j.Outcome = Back, j.Cursor-1, 0, reason, ""`},
+	{"lost lock ignored", "runner.go",
+		`	case <-r.session.Lost():
+		return true`, `	case <-r.session.Lost():
+		return false`},
+	{"hold ignored", "step.go",
+		`if all && now.Sub(a.held) >= a.step.Hold {`, `if all {`},
+	{"a gap does not end the hold", "step.go",
+		`		a.held = time.Time{}
+`, ``},
+	{"abort cancels its own undo", "runner.go",
+		`if request, ok := r.session.Asked(); ok && request.What == RequestAbort && !r.told {
+		if r.canTurn() {`,
+		`if request, ok := r.session.Asked(); ok && request.What == RequestAbort && !r.told {
+		if true {`},
+	{"the first signal stops the way back", "runner.go",
+		`		case r.heeded > 1:`, `		case r.heeded > 0 && r.journal.Direction == Back:`},
+	{"one-way is not guarded", "back.go",
+		`		if p.Steps[i].OneWay {
+			return false`, `		if p.Steps[i].OneWay {
+			return true`},
+	{"a rollback is rolled back", "runner.go",
+		`			if r.journal.Direction == Back {
+				return r.stuck(`, `			if false {
+				return r.stuck(`},
+	{"the cursor is saved after asking", "runner.go",
+		`	if err := r.save(ctx); err != nil {
+		return nil, err
+	}
+	entry.Started`, `	entry.Started`},
+	{"stragglers are cut while a balancer can't be read", "step.go",
+		`if s.Err != nil || (s.State != want && !s.Stragglers) {`, `if s.Err != nil {`},
+}
+
+func TestMutantsAreNoticed(t *testing.T) {
+	if os.Getenv("CUTOVER_MUTANT") != "" || testing.Short() {
+		t.Skip("a mutant does not test mutants")
+	}
+	for _, mutant := range mutants {
+		t.Run(mutant.name, func(t *testing.T) {
+			t.Parallel()
+			source, err := os.ReadFile(mutant.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(string(source), mutant.was); n != 1 {
+				t.Fatalf("the text to change is %d times in %s: bring the mutant up to date", n, mutant.file)
+			}
+			dir := t.TempDir()
+			mutated := filepath.Join(dir, mutant.file)
+			write(t, mutated, []byte(strings.Replace(string(source), mutant.was, mutant.becomes, 1)))
+			original, err := filepath.Abs(mutant.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			overlay, err := json.Marshal(map[string]map[string]string{"Replace": {original: mutated}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, "overlay.json"), overlay)
+			run := exec.CommandContext(t.Context(), "go", "test", "-failfast", "-vet=off", "-timeout", "20s", "-overlay", filepath.Join(dir, "overlay.json"), ".")
+			run.Env = append(os.Environ(), "CUTOVER_MUTANT=1")
+			out, err := run.CombinedOutput()
+			if err == nil {
+				t.Error("no test noticed it")
+			} else if !strings.Contains(string(out), "--- FAIL") && !strings.Contains(string(out), "panic: test timed out") {
+				t.Errorf("it was not a test that failed:\n%s", out)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, file string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,187 @@
+package cutover
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// attempt is one step being carried out.
+type attempt struct {
+	*run
+	step     Step
+	entry    *Entry
+	deadline time.Time
+	targets  []target
+	held     time.Time // when all targets were first seen arrived, without a gap since
+}
+
+type target struct {
+	name  string
+	asked bool      // a request was made without an error
+	last  time.Time // when the last request was made
+	err   error     // of the last request
+}
+
+// carryOut asks every target of a step, always, even where it looks right already: an earlier request that timed
+// out can still land, and only a later one is sure to win over it. Then it looks until all have been seen to have
+// arrived for as long as the step holds.
+func (r *run) carryOut(ctx context.Context, step Step, entry *Entry) (verdict, string) {
+	a := &attempt{run: r, step: step, entry: entry, deadline: r.Clock.Now().Add(step.Timeout + step.Hold)}
+	for _, name := range step.Targets {
+		a.targets = append(a.targets, target{name: name})
+	}
+	for {
+		if result, reason, ended := r.interrupted(); ended {
+			return result, reason
+		}
+		late := !r.Clock.Now().Before(a.deadline)
+		if late && !a.askedAll() {
+			return failed, a.timeout(nil)
+		}
+		if err := a.ask(ctx); err != nil {
+			return failed, err.Error()
+		}
+		seen := a.look(ctx)
+		if result, reason, ended := a.judge(seen, late); ended {
+			return result, reason
+		}
+		r.Clock.Wait(a.pause(), r.session.Lost(), r.Wake)
+	}
+}
+
+// ask makes the requests that are due: the first one, one after an error, and one a second while a target has not
+// been seen to arrive. Its error is permanent.
+func (a *attempt) ask(ctx context.Context) error {
+	if !a.held.IsZero() {
+		return nil
+	}
+	for i := range a.targets {
+		t := &a.targets[i]
+		now := a.Clock.Now()
+		if t.asked && now.Sub(t.last) < a.askAgain() {
+			continue
+		}
+		if t.err != nil && now.Sub(t.last) < a.askAgain()/4 {
+			continue
+		}
+		if a.lockLost() {
+			return nil // the loop sees it next
+		}
+		t.last = now
+		call, cancel := a.limited(ctx, "asking "+t.name+" to be "+string(a.step.To), a.limit())
+		t.err = withCause(call, a.Resources[a.step.Kind].Set(call, t.name, a.step.To))
+		cancel()
+		t.asked = t.asked || t.err == nil
+		a.emit(Event{Type: EventAsked, Step: a.step, Target: t.name, Err: t.err, Deadline: a.deadline})
+		if IsPermanent(t.err) {
+			return t.err
+		}
+	}
+	if a.entry.Asked.IsZero() && a.askedAll() {
+		a.entry.Asked = a.Clock.Now()
+	}
+	return nil
+}
+
+func (a *attempt) askedAll() bool {
+	for _, t := range a.targets {
+		if !t.asked {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *attempt) look(ctx context.Context) []Seen {
+	seen := make([]Seen, len(a.targets))
+	for i, t := range a.targets {
+		call, cancel := a.limited(ctx, "looking at "+t.name, a.limit())
+		observation, err := a.Resources[a.step.Kind].Observe(call, t.name)
+		seen[i] = Seen{Target: t.name, Observation: observation, Err: withCause(call, err)}
+		cancel()
+	}
+	return seen
+}
+
+// judge decides whether one look ends the step.
+func (a *attempt) judge(seen []Seen, late bool) (verdict, string, bool) {
+	now := a.Clock.Now()
+	all := a.askedAll() && missing(seen, a.step.To) == ""
+	switch {
+	case !all:
+		a.held = time.Time{}
+		a.entry.WaitedFor = a.stillMissing(seen)
+	case a.held.IsZero():
+		a.held, a.entry.Arrived = now, now
+	}
+	a.emit(Event{Type: EventProgress, Step: a.step, Seen: seen, Deadline: a.deadline, HeldSince: a.held})
+	if all && now.Sub(a.held) >= a.step.Hold {
+		a.emit(Event{Type: EventArrived, Step: a.step, Seen: seen})
+		return arrived, "", true
+	}
+	for _, s := range seen {
+		if s.Err == nil && s.State != a.step.To && s.Doomed != "" {
+			return failed, s.Target + ": " + s.Doomed, true
+		}
+	}
+	if !late {
+		return 0, "", false
+	}
+	if a.step.mayCut() && a.askedAll() && onlyStragglers(seen, a.step.To) {
+		a.warn(fmt.Sprintf("%s: work in flight was cut after %s: %s", a.step, short(a.step.Timeout), missing(seen, a.step.To)))
+		return arrived, "", true
+	}
+	return failed, a.timeout(seen), true
+}
+
+func onlyStragglers(seen []Seen, want State) bool {
+	for _, s := range seen {
+		if s.Err != nil || (s.State != want && !s.Stragglers) {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *attempt) stillMissing(seen []Seen) string {
+	for _, t := range a.targets {
+		if t.err != nil {
+			return t.err.Error()
+		}
+	}
+	return missing(seen, a.step.To)
+}
+
+func (a *attempt) timeout(seen []Seen) string {
+	what := a.stillMissing(seen)
+	if what == "" {
+		what = "it did not stay so for " + short(a.step.Hold)
+	}
+	return fmt.Sprintf("not %s within %s: %s", a.step.To, short(a.step.Timeout+a.step.Hold), what)
+}
+
+// pause is the time to the next look: the poll interval, or less when the hold or the deadline is over sooner.
+func (a *attempt) pause() time.Duration {
+	now := a.Clock.Now()
+	pause := a.poll(a.step.Kind)
+	if !a.held.IsZero() {
+		pause = min(pause, a.held.Add(a.step.Hold).Sub(now))
+	}
+	return max(min(pause, a.deadline.Sub(now)), time.Millisecond)
+}
+
+func (a *attempt) askAgain() time.Duration {
+	if a.AskAgain > 0 {
+		return a.AskAgain
+	}
+	return time.Second
+}
+
+// withCause lets a timed-out call say what it waited for.
+func withCause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return err
+}

@@ -1,0 +1,71 @@
+package cutover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Store keeps one journal per service and lets one runner at a time have it.
+type Store interface {
+	// Acquire takes the service's lock. It does not wait: a lock held by somebody else is a *LockedError.
+	Acquire(ctx context.Context, service string) (Session, error)
+	// Peek reads without the lock; either answer may be nil.
+	Peek(ctx context.Context, service string) (*Journal, *Holder, error)
+	// Ask leaves a request for the runner that holds the lock. ErrNobody when none does.
+	Ask(ctx context.Context, service string, request Request) error
+}
+
+// Session is a held lock. Close releases it; a process that dies releases it too.
+type Session interface {
+	// Load reads the journal; nil when there is none.
+	Load(ctx context.Context) (*Journal, error)
+	// Save writes the journal durably and counts its Rev up. It fails with ErrLost, having written nothing, when
+	// the lock is no longer held or the stored Rev is not the one the journal was loaded with.
+	Save(ctx context.Context, journal *Journal) error
+	// Lost is closed when the lock is no longer held.
+	Lost() <-chan struct{}
+	// Asked is the request left since the session began, if any. It does not block.
+	Asked() (Request, bool)
+	Close() error
+}
+
+// Holder is who holds a lock.
+type Holder struct {
+	Who     string    `json:"who"`
+	Host    string    `json:"host"`
+	PID     int       `json:"pid"`
+	Since   time.Time `json:"since"`
+	Rollout string    `json:"rollout,omitempty"`
+}
+
+func (h Holder) String() string {
+	return fmt.Sprintf("%s on %s (pid %d) since %s", h.Who, h.Host, h.PID, h.Since.Format(time.RFC3339))
+}
+
+// Request is what another terminal asks of a running rollout.
+type Request struct {
+	What string    `json:"what"` // RequestAbort
+	Who  string    `json:"who"`
+	At   time.Time `json:"at"`
+}
+
+// RequestAbort asks the runner to stop and go back.
+const RequestAbort = "abort"
+
+// ErrLost says that the lock is no longer held.
+var ErrLost = errors.New("the lock is no longer held: somebody else may be running this rollout now")
+
+// ErrNobody says that nobody holds the lock.
+var ErrNobody = errors.New("no rollout is running")
+
+// LockedError says who holds the lock.
+type LockedError struct {
+	Service string
+	Holder  Holder
+}
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("lock %s: held by %s: wait for it, watch it with status, or stop it with abort", e.Service, e.Holder)
+}
