@@ -1,0 +1,184 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+// Containers is the container ladder: absent, stopped, healthy. It creates, starts, stops by signal and removes; the
+// engine is never asked for something that it goes on doing when the caller is gone.
+type Containers struct {
+	*Fleet
+	plan    cutover.Plan
+	now     func() time.Time
+	started map[string]bool      // this process has asked Docker to start them
+	signals map[string]time.Time // when this process first sent the stop signal
+}
+
+// NewContainers moves the containers of one plan.
+func NewContainers(fleet *Fleet, plan cutover.Plan, now func() time.Time) *Containers {
+	return &Containers{Fleet: fleet, plan: plan, now: now, started: map[string]bool{}, signals: map[string]time.Time{}}
+}
+
+// Set asks for one rung: create, start, stop or remove. It may be repeated; what is done already is left alone.
+func (r *Containers) Set(ctx context.Context, target string, want cutover.State) error {
+	c, err := r.mine(ctx, target)
+	switch {
+	case isNotFound(err) && want == cutover.Absent:
+		return nil
+	case isNotFound(err) && want == cutover.Stopped && r.plan.Old(target) != "":
+		return r.create(ctx, r.plan.Old(target), target)
+	case err != nil:
+		return err
+	}
+	switch want {
+	case cutover.Healthy:
+		return r.start(ctx, c)
+	case cutover.Stopped:
+		if c.State.Running || c.State.Restarting {
+			return r.stop(ctx, c)
+		}
+		return r.connect(ctx, c)
+	case cutover.Absent:
+		return r.remove(ctx, c)
+	}
+	return cutover.Permanent(fmt.Errorf("container %s: there is no state %q", target, want))
+}
+
+// Observe inspects the container and, where it runs, asks the product.
+func (r *Containers) Observe(ctx context.Context, target string) (cutover.Observation, error) {
+	c, err := r.mine(ctx, target)
+	if isNotFound(err) {
+		return cutover.Observation{State: cutover.Absent}, nil
+	}
+	if err != nil {
+		return cutover.Observation{}, err
+	}
+	seen, err := r.look(ctx, c)
+	if err != nil {
+		return seen, err
+	}
+	switch {
+	case seen.State == cutover.Stopped && r.started[target]:
+		seen.Doomed = seen.Detail + " after it was started: see docker logs " + target
+	case r.started[target] && c.RestartCount >= 3:
+		seen.Doomed = fmt.Sprintf("Docker has restarted it %d times: see docker logs %s", c.RestartCount, target)
+	case seen.State == cutover.Stopped && r.unconnected(c) != "":
+		seen.State, seen.Detail = "", "not on network "+r.unconnected(c)+" yet"
+	}
+	return seen, nil
+}
+
+// mine inspects a container and makes sure that it is the one the plan means, not another of the same name.
+func (r *Containers) mine(ctx context.Context, target string) (container.InspectResponse, error) {
+	c, err := r.engine.ContainerInspect(ctx, target)
+	if err != nil {
+		return c, fmt.Errorf("inspect %s: %w", target, err)
+	}
+	if node, old := r.plan.Node(target); old && node.ID != c.ID {
+		return c, cutover.Permanent(fmt.Errorf("container %s is another one than planned (%s, not %s): somebody replaced it: run doctor",
+			target, shortID(c.ID), shortID(node.ID)))
+	}
+	if r.plan.Old(target) != "" && c.Config.Labels[LabelRollout] != r.plan.Spec.Rollout {
+		return c, cutover.Permanent(fmt.Errorf("container %s was not made by rollout %s: rename or remove it", target, r.plan.Spec.Rollout))
+	}
+	return c, nil
+}
+
+func (r *Containers) start(ctx context.Context, c container.InspectResponse) error {
+	name := containerName(c)
+	if err := r.restorePolicy(ctx, c); err != nil {
+		return err
+	}
+	delete(r.signals, name)
+	if err := r.engine.ContainerStart(ctx, c.ID, container.StartOptions{}); err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	r.started[name] = true
+	return nil
+}
+
+// restorePolicy gives an old container its restart policy back.
+func (r *Containers) restorePolicy(ctx context.Context, c container.InspectResponse) error {
+	node, old := r.plan.Node(containerName(c))
+	if !old {
+		return nil
+	}
+	known, err := factsOf(node)
+	if err != nil || c.HostConfig.RestartPolicy == known.RestartPolicy {
+		return err
+	}
+	if _, err := r.engine.ContainerUpdate(ctx, c.ID, container.UpdateConfig{RestartPolicy: known.RestartPolicy}); err != nil {
+		return fmt.Errorf("give %s its restart policy back: %w", node.Name, err)
+	}
+	return nil
+}
+
+// stop switches the restart policy off, sends the stop signal once, and SIGKILL when the stop timeout is over. It
+// does not wait: the runner asks again until the container is seen to have stopped.
+func (r *Containers) stop(ctx context.Context, c container.InspectResponse) error {
+	name := containerName(c)
+	delete(r.started, name)
+	if c.HostConfig.RestartPolicy.Name != container.RestartPolicyDisabled {
+		off := container.UpdateConfig{RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled}}
+		if _, err := r.engine.ContainerUpdate(ctx, c.ID, off); err != nil {
+			return fmt.Errorf("switch the restart policy of %s off: %w", name, err)
+		}
+	}
+	signal := c.Config.StopSignal
+	if signal == "" {
+		signal = "SIGTERM"
+	}
+	first, sent := r.signals[name]
+	switch {
+	case !sent:
+		r.signals[name] = r.now()
+	case r.now().Sub(first) >= r.options.StopTimeout:
+		signal = "SIGKILL"
+	default:
+		return nil
+	}
+	if err := r.engine.ContainerKill(ctx, c.ID, signal); err != nil && !isNotRunning(err) {
+		delete(r.signals, name)
+		return fmt.Errorf("send %s to %s: %w", signal, name, err)
+	}
+	return nil
+}
+
+// remove removes a stopped container and the anonymous volumes that nothing else uses.
+func (r *Containers) remove(ctx context.Context, c container.InspectResponse) error {
+	if err := r.engine.ContainerRemove(ctx, c.ID, container.RemoveOptions{RemoveVolumes: true}); err != nil && !isNotFound(err) {
+		return fmt.Errorf("remove %s: %w", containerName(c), err)
+	}
+	return nil
+}
+
+// Restart gives a container a new life, unless it has begun one after since already. It does not wait: it sends the
+// stop signal, and once the container is down starts it, so it is to be asked again until it has happened.
+func (r *Containers) Restart(ctx context.Context, target string, since time.Time) error {
+	c, err := r.mine(ctx, target)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.State.Running && startedAt(c).After(since):
+		return nil
+	case c.State.Running:
+		return r.stop(ctx, c)
+	default:
+		return r.start(ctx, c)
+	}
+}
+
+func isNotFound(err error) bool { return cerrdefs.IsNotFound(err) }
+
+func isNotRunning(err error) bool {
+	return cerrdefs.IsConflict(err) || strings.Contains(err.Error(), "is not running")
+}

@@ -1,0 +1,194 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/client"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+// Fleet finds and looks at the containers of one engine. It changes nothing.
+type Fleet struct {
+	engine  *client.Client
+	options Options
+	ready   Readiness
+}
+
+// NewFleet looks at one engine. ready may be nil: then Docker's word is enough.
+func NewFleet(engine *client.Client, options Options, ready Readiness) *Fleet {
+	return &Fleet{engine: engine, options: options, ready: ready}
+}
+
+// Find lists the running containers with the configured label, in the order of their names, as nodes whose
+// container state and facts are filled in. problems are what keeps them from being cut over, each with its remedy.
+func (e *Fleet) Find(ctx context.Context) (nodes []cutover.Node, problems []error, err error) {
+	all, err := e.engine.ContainerList(ctx, container.ListOptions{All: true})
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the containers of %s: %w", e.options.Host, err)
+	}
+	fleet, err := e.engine.ContainerList(ctx, container.ListOptions{Filters: filters.NewArgs(filters.Arg("label", e.options.Label))})
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the containers with label %s: %w", e.options.Label, err)
+	}
+	var inspected []container.InspectResponse
+	for _, summary := range fleet {
+		c, err := e.engine.ContainerInspect(ctx, summary.ID)
+		if err != nil {
+			return nil, nil, fmt.Errorf("inspect %s: %w", summary.ID, err)
+		}
+		inspected = append(inspected, c)
+	}
+	slices.SortFunc(inspected, func(a, b container.InspectResponse) int { return compareNames(a.Name, b.Name) })
+	ports, err := e.newPortPlan(ctx, all)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range inspected {
+		moved, err := ports.move(c)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		problems = append(problems, sideBySide(c, e.options)...)
+		node, err := e.node(ctx, c, facts{RestartPolicy: c.HostConfig.RestartPolicy,
+			Networks: slices.Sorted(maps.Keys(c.NetworkSettings.Networks)), Ports: moved})
+		if err != nil {
+			return nil, nil, err
+		}
+		nodes = append(nodes, node)
+	}
+	return nodes, problems, nil
+}
+
+func (e *Fleet) node(ctx context.Context, c container.InspectResponse, known facts) (cutover.Node, error) {
+	remembered, err := json.Marshal(known)
+	if err != nil {
+		return cutover.Node{}, err
+	}
+	node := cutover.Node{Name: containerName(c), Base: baseName(c), Host: e.options.Host, ID: c.ID,
+		Image: cutover.Image{Ref: c.Config.Image, ID: c.Image}, StartedAt: startedAt(c),
+		Facts: map[cutover.Kind]json.RawMessage{cutover.Container: remembered}}
+	seen, err := e.look(ctx, c)
+	if err != nil {
+		seen.Detail = err.Error()
+	}
+	node.Container, node.Detail = seen.State, seen.Detail
+	return node, nil
+}
+
+// Locate tells where a container can be reached now. A container that is not there is an error; one that does not
+// run has no address.
+func (e *Fleet) Locate(ctx context.Context, target string) (cutover.Place, error) {
+	c, err := e.engine.ContainerInspect(ctx, target)
+	if err != nil {
+		return cutover.Place{}, fmt.Errorf("locate %s: %w", target, err)
+	}
+	return e.place(c)
+}
+
+func (e *Fleet) place(c container.InspectResponse) (cutover.Place, error) {
+	place := cutover.Place{ID: c.ID, Host: e.options.Host, Running: c.State.Running, StartedAt: startedAt(c)}
+	if !c.State.Running {
+		return place, nil
+	}
+	if e.options.Publish {
+		place.Address, place.Published = e.options.HostAddr, publishedPorts(c)
+		return place, nil
+	}
+	endpoint, on := c.NetworkSettings.Networks[e.options.Network]
+	if !on || endpoint.IPAddress == "" {
+		return place, fmt.Errorf("locate %s: it has no address on the network %q", containerName(c), e.options.Network)
+	}
+	place.Address = endpoint.IPAddress
+	return place, nil
+}
+
+func publishedPorts(c container.InspectResponse) map[int]int {
+	ports := map[int]int{}
+	for port, bindings := range c.NetworkSettings.Ports {
+		for _, binding := range bindings {
+			var hostPort int
+			if _, err := fmt.Sscan(binding.HostPort, &hostPort); err == nil {
+				ports[port.Int()] = hostPort
+			}
+		}
+	}
+	return ports
+}
+
+// look tells the rung of a container that exists.
+func (e *Fleet) look(ctx context.Context, c container.InspectResponse) (cutover.Observation, error) {
+	switch state := c.State; {
+	case state.Restarting:
+		return cutover.Observation{Detail: fmt.Sprintf("Docker restarts it, last exit code %d", state.ExitCode)}, nil
+	case state.Paused:
+		return cutover.Observation{Detail: "paused: docker unpause it"}, nil
+	case !state.Running:
+		return cutover.Observation{State: cutover.Stopped, Detail: exitDetail(c)}, nil
+	case state.Health != nil && state.Health.Status != container.NoHealthcheck && state.Health.Status != container.Healthy:
+		return cutover.Observation{Detail: "Docker's health check says " + state.Health.Status}, nil
+	}
+	if e.ready == nil {
+		return cutover.Observation{State: cutover.Healthy, Detail: "running"}, nil
+	}
+	place, err := e.place(c)
+	if err != nil {
+		return cutover.Observation{}, err
+	}
+	ready, detail, err := e.ready.Ready(ctx, containerName(c), place)
+	if err != nil {
+		return cutover.Observation{}, err
+	}
+	if !ready {
+		return cutover.Observation{Detail: detail}, nil
+	}
+	return cutover.Observation{State: cutover.Healthy, Detail: detail}, nil
+}
+
+func exitDetail(c container.InspectResponse) string {
+	if c.State.Status == container.StateCreated {
+		return "created"
+	}
+	detail := fmt.Sprintf("exited with code %d", c.State.ExitCode)
+	if c.State.OOMKilled {
+		detail += ", killed for want of memory"
+	}
+	return detail
+}
+
+func startedAt(c container.InspectResponse) time.Time {
+	at, err := time.Parse(time.RFC3339Nano, c.State.StartedAt)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// Image resolves a reference to the image that this engine would run.
+func (e *Fleet) Image(ctx context.Context, ref string) (cutover.Image, error) {
+	image, err := e.engine.ImageInspect(ctx, ref)
+	if err != nil {
+		if isNotFound(err) {
+			return cutover.Image{}, fmt.Errorf("image %s is not on %s: build it with cutover build, or docker pull it", ref, e.options.Host)
+		}
+		return cutover.Image{}, fmt.Errorf("inspect image %s: %w", ref, err)
+	}
+	return cutover.Image{Ref: ref, ID: image.ID}, nil
+}
+
+// Ping says whether the engine answers.
+func (e *Fleet) Ping(ctx context.Context) error {
+	if _, err := e.engine.Ping(ctx); err != nil {
+		return errors.Join(fmt.Errorf("reach Docker on %s: %w", e.options.Host, err),
+			errors.New("check hosts.docker, DOCKER_HOST and your right to use the socket"))
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+// HTTP drives any server that has a readiness URL and, if it holds something in memory, a URL that makes it let go.
+type HTTP struct {
+	Port        int
+	ReadyPath   string
+	ReadyStatus int    // default 200
+	QuiescePath string // POST; empty: nothing to quiesce
+	DonePath    string // GET: 200 when quiescing is over
+	Containers  Containers
+
+	client func() *http.Client
+}
+
+// NewHTTP fills in what is not given.
+func NewHTTP(d HTTP) *HTTP {
+	if d.ReadyStatus == 0 {
+		d.ReadyStatus = http.StatusOK
+	}
+	d.client = sync.OnceValue(newClient)
+	return &d
+}
+
+// Ready asks the readiness URL.
+func (d *HTTP) Ready(ctx context.Context, _ string, place cutover.Place) (bool, string, error) {
+	at, err := endpointAt(d.client(), place, d.Port, "", "")
+	if err != nil {
+		return false, "", err
+	}
+	got, err := at.call(ctx, http.MethodGet, d.ReadyPath, nil)
+	if err != nil {
+		return false, d.ReadyPath + ": " + brief(err), nil
+	}
+	return got.status == d.ReadyStatus, fmt.Sprintf("%s: %d", d.ReadyPath, got.status), nil
+}
+
+// Ladder has quiesced where a URL for it is configured.
+func (d *HTTP) Ladder() []cutover.State {
+	if d.QuiescePath == "" {
+		return nil
+	}
+	return []cutover.State{cutover.Active, cutover.Quiesced}
+}
+
+// Check asks the readiness URL of a container that serves.
+func (d *HTTP) Check(ctx context.Context, target string, place cutover.Place) []error {
+	ready, detail, err := d.Ready(ctx, target, place)
+	switch {
+	case err != nil:
+		return []error{fmt.Errorf("%s: %w", target, err)}
+	case !ready:
+		return []error{fmt.Errorf("%s serves, but by driver.ready it is not ready (%s): check driver.port, driver.ready and driver.expect", target, detail)}
+	}
+	return nil
+}
+
+// Set posts to the quiesce URL, or restarts the container, which is the way back.
+func (d *HTTP) Set(ctx context.Context, target string, want cutover.State) error {
+	if want == cutover.Active {
+		return wakeByRestart(ctx, d.Containers, target)
+	}
+	at, err := d.at(ctx, target)
+	if err != nil {
+		return err
+	}
+	got, err := at.call(ctx, http.MethodPost, d.QuiescePath, nil)
+	switch {
+	case err != nil:
+		return fmt.Errorf("quiesce %s: %w", target, err)
+	case got.status >= 400 && got.status < 500 && got.status != http.StatusConflict:
+		return cutover.Permanent(fmt.Errorf("quiesce %s: %s", target, got.why()))
+	case got.status >= 500:
+		return fmt.Errorf("quiesce %s: %s", target, got.why())
+	}
+	return nil
+}
+
+// Observe asks the done URL.
+func (d *HTTP) Observe(ctx context.Context, target string) (cutover.Observation, error) {
+	at, err := d.at(ctx, target)
+	if err != nil {
+		return cutover.Observation{}, err
+	}
+	got, err := at.call(ctx, http.MethodGet, d.DonePath, nil)
+	if err != nil {
+		return cutover.Observation{}, fmt.Errorf("look at %s: %w", target, err)
+	}
+	detail := fmt.Sprintf("%s: %d", d.DonePath, got.status)
+	if got.status == http.StatusOK {
+		return cutover.Observation{State: cutover.Quiesced, Detail: detail}, nil
+	}
+	return cutover.Observation{State: cutover.Active, Detail: detail}, nil
+}
+
+func (d *HTTP) at(ctx context.Context, target string) (endpoint, error) {
+	place, err := running(ctx, d.Containers, target)
+	if err != nil {
+		return endpoint{}, err
+	}
+	return endpointAt(d.client(), place, d.Port, "", "")
+}
+
+// running locates a container that must be running.
+func running(ctx context.Context, containers Containers, target string) (cutover.Place, error) {
+	place, err := containers.Locate(ctx, target)
+	if err != nil {
+		return place, err
+	}
+	if !place.Running {
+		return place, fmt.Errorf("%s does not run", target)
+	}
+	return place, nil
+}
+
+// wakeByRestart is the way back of every product whose quiesce can't be undone: a new life for the container, unless
+// it was never asked to quiesce or has begun one since.
+func wakeByRestart(ctx context.Context, containers Containers, target string) error {
+	since := containers.QuiescedAt(target)
+	if since.IsZero() {
+		return nil
+	}
+	return containers.Restart(ctx, target, since)
+}
