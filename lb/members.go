@@ -1,0 +1,85 @@
+package lb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+// Config is what Members needs to know and whom it asks.
+type Config struct {
+	Services  []Service
+	Balancers []Balancer
+	// Without names balancers that the operator took out of the agreement. They are neither told nor looked into.
+	Without []string
+	// Locate tells where a container can be reached now. It is asked for every Set and Observe, and nothing of its
+	// answer is kept. A container that does not run, or does not exist, is a Place with Running false and no error.
+	Locate func(ctx context.Context, target string) (cutover.Place, error)
+	// Agent is the registry's agent that owns the registrations of the target's host.
+	Agent func(target string) Intent
+	// Known is what is to be registered for a target: the adopted registrations of an old container, and for a new one
+	// those of the container it replaces with ids of its own. Addresses in it are ignored. A service that it
+	// lacks is registered as service-target.
+	Known func(target string) []Registration
+	Now   func() time.Time
+}
+
+// Members is the member ladder. It implements cutover.Resource, so one goroutine at a time calls Set, Observe and
+// Survey; Propagations may be called from any.
+type Members struct {
+	cfg    Config
+	timing timing
+	notes  map[string]string // balancer name to what it refused to Hold last
+	since  map[string]change // target to its registry state and when that was first seen; for blind balancers
+}
+
+var _ cutover.Resource = (*Members)(nil)
+
+// New checks the configuration; it touches nothing.
+func New(cfg Config) (*Members, error) {
+	if len(cfg.Services) == 0 {
+		return nil, fmt.Errorf("members: no service: set members[].service and port")
+	}
+	var names []string
+	for _, b := range cfg.Balancers {
+		if slices.Contains(names, b.Name()) {
+			return nil, fmt.Errorf("load balancer %s is configured twice: give each its own name", b.Name())
+		}
+		names = append(names, b.Name())
+	}
+	for _, s := range cfg.Services {
+		if err := s.validate(); err != nil {
+			return nil, err
+		}
+		for _, via := range s.Via {
+			if !slices.Contains(names, via) {
+				return nil, fmt.Errorf("service %s: there is no load balancer %s: the configuration has %v", s.Name, via, names)
+			}
+		}
+	}
+	for _, out := range cfg.Without {
+		if !slices.Contains(names, out) {
+			return nil, fmt.Errorf("--without %s: there is no such load balancer: the configuration has %v", out, names)
+		}
+	}
+	return &Members{cfg: cfg, notes: map[string]string{}, since: map[string]change{}}, nil
+}
+
+// asked returns the balancers that belong to the agreement.
+func (m *Members) asked() []Balancer {
+	var in []Balancer
+	for _, b := range m.cfg.Balancers {
+		if !slices.Contains(m.cfg.Without, b.Name()) {
+			in = append(in, b)
+		}
+	}
+	return in
+}
+
+// via reports whether a balancer routes a service.
+func (s Service) via(balancerName string) bool {
+	return len(s.Via) == 0 || slices.Contains(s.Via, balancerName)
+}

@@ -1,0 +1,60 @@
+package lb
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+// Observe implements cutover.Resource. A registry or balancer that can't be read in full is an error that names it.
+func (m *Members) Observe(ctx context.Context, target string) (cutover.Observation, error) {
+	seen, err := m.look(ctx, target)
+	if err != nil {
+		return cutover.Observation{}, fmt.Errorf("observe member %s: %w", target, err)
+	}
+	now := m.cfg.Now()
+	if was, ok := m.since[target]; !ok || was.state != seen.intent {
+		m.since[target] = change{seen.intent, now}
+	}
+	m.timing.saw(target, seen.intent, seen.intentAt)
+	if seen.followed() {
+		m.timing.agreed(target, seen.intent, now)
+	}
+	state, detail := seen.judge(now.Sub(m.since[target].at), m.notes)
+	return cutover.Observation{State: state, Detail: detail}, nil
+}
+
+// look reads the registry and then every balancer of the agreement.
+func (m *Members) look(ctx context.Context, target string) (sighting, error) {
+	members, err := m.find(ctx, target)
+	if err != nil {
+		return sighting{}, err
+	}
+	seen := sighting{members: members, intentAt: m.cfg.Now()}
+	seen.intent, seen.registry = registryState(members)
+	for _, b := range m.cfg.Balancers {
+		name := b.Name()
+		if slices.Contains(m.cfg.Without, name) {
+			seen.without = append(seen.without, name)
+			continue
+		}
+		var at []netip.AddrPort
+		for _, one := range members {
+			if one.service.via(name) {
+				at = append(at, one.endpoints()...)
+			}
+		}
+		if len(at) == 0 {
+			continue // nowhere to be found: it does not run and is not registered
+		}
+		view, err := b.Look(ctx, at)
+		if err != nil {
+			return sighting{}, fmt.Errorf("not observed: %w", err)
+		}
+		seen.views = append(seen.views, named{name, view})
+	}
+	return seen, nil
+}

@@ -1,0 +1,110 @@
+package lb
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+// sighting is everything that was seen of one target at one moment.
+type sighting struct {
+	members  []member
+	intent   cutover.State // what the registry holds, or empty when that is no rung
+	registry string        // the same for people
+	intentAt time.Time
+	views    []named
+	without  []string
+}
+
+type named struct {
+	balancerName string
+	view         View
+}
+
+// ask is one question to a view about one endpoint: does it agree, and what is seen.
+type ask func(View, netip.AddrPort) (bool, string)
+
+// judge tells the rung that the registry and every balancer agree on. A blind balancer agrees when the registry
+// has held still for its settle time.
+func (s sighting) judge(still time.Duration, notes map[string]string) (cutover.State, string) {
+	question := map[cutover.State]ask{cutover.Serving: runs, cutover.Drained: away, cutover.Out: gone}[s.intent]
+	state := s.intent
+	if question == nil {
+		question = runs // between rungs; say what the balancers run
+	}
+	var details []string
+	for _, v := range s.views {
+		if v.view.Blind {
+			detail := "UNCONFIRMED, taken to follow"
+			if still < v.view.Settle {
+				state, detail = "", "blind, settles in "+(v.view.Settle-still).Round(100*time.Millisecond).String()
+			}
+			details = append(details, v.balancerName+": "+detail)
+			continue
+		}
+		agree, detail := s.put(v, question)
+		if !agree {
+			state = ""
+			if note := notes[v.balancerName]; note != "" && s.intent == cutover.Drained {
+				detail += " (" + note + ")"
+			}
+		}
+		if v.view.Partial != "" {
+			detail += " (" + v.view.Partial + ")"
+		}
+		details = append(details, v.balancerName+": "+detail)
+	}
+	for _, name := range s.without {
+		details = append(details, name+": left out")
+	}
+	text := "consul: " + s.registry
+	if len(details) > 0 {
+		text = strings.Join(details, ", ") + "; " + text
+	}
+	return state, text
+}
+
+// put puts a question about all endpoints of all services that a balancer routes.
+func (s sighting) put(v named, question ask) (bool, string) {
+	all, detail := true, ""
+	for _, one := range s.members {
+		if !one.service.via(v.balancerName) {
+			continue
+		}
+		at := one.endpoints()
+		if s.intent == cutover.Serving {
+			at = []netip.AddrPort{one.want}
+		}
+		for _, e := range at {
+			agree, what := question(v.view, e)
+			if len(s.members) > 1 && !agree {
+				what = one.service.Name + " " + what
+			}
+			if all || !agree { // the last disagreement says more than any agreement
+				detail = what
+			}
+			all = all && agree
+		}
+	}
+	return all, detail
+}
+
+// followed reports whether the running workers of all balancers do what the registry says, for measuring.
+func (s sighting) followed() bool {
+	question, looked := left, false
+	if s.intent == cutover.Serving {
+		question = runs
+	}
+	for _, v := range s.views {
+		if v.view.Blind {
+			continue
+		}
+		if agree, _ := s.put(v, question); !agree {
+			return false
+		}
+		looked = true
+	}
+	return looked
+}
