@@ -43,7 +43,9 @@ func NewAPIGateway(d *APIGateway) *APIGateway {
 
 // Ladder is active and quiesced; quiesced has no way back but a restart, because quiescing disables the package
 // that could undo it (Swagger file APIGatewayAdministration.json, quiescemode).
-func (d *APIGateway) Ladder() []cutover.State { return []cutover.State{cutover.Active, cutover.Quiesced} }
+func (d *APIGateway) Ladder() []cutover.State {
+	return []cutover.State{cutover.Active, cutover.Quiesced}
+}
 
 // Ready gates on /health and /health/engine, which are green or yellow with 200 and red with 500. /health/all is
 // red when Kibana is down, so it is not asked. A node may come up quiesced, so its mode counts too.

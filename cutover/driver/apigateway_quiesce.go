@@ -109,6 +109,9 @@ func (d *APIGateway) Observe(ctx context.Context, target string) (cutover.Observ
 		return cutover.Observation{}, fmt.Errorf("ask %s for its mode: %w", target, err)
 	}
 	if mode == modeActive {
+		if since := d.Containers.QuiescedAt(target); !since.IsZero() && !place.StartedAt.After(since) {
+			return cutover.Observation{Detail: "active, but a request to quiesce may still be under way"}, nil
+		}
 		ready, detail, err := d.Ready(ctx, target, place)
 		if err != nil || !ready {
 			return cutover.Observation{Detail: detail}, err

@@ -1,0 +1,188 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+var serviceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// problems are everything that is wrong with the values, found without touching anything outside.
+func (c Config) problems() []problem {
+	var found []problem
+	say := func(key, format string, args ...any) {
+		found = append(found, problem{key, fmt.Sprintf(format, args...)})
+	}
+	oneOf := func(key, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			say(key, "%q is not one of %s", value, strings.Join(allowed, ", "))
+		}
+	}
+	if !serviceName.MatchString(c.Service) {
+		say("service", "%q: give the rollout a name of letters, digits, dots, dashes and underscores", c.Service)
+	}
+	if len(c.Hosts) > 1 {
+		say("hosts", "several hosts are not supported yet: one cutover per host")
+	}
+	c.containerProblems(say)
+	c.memberProblems(say)
+	if c.Consul.Address == "" {
+		say("consul.address", "missing: the address of the local Consul agent, such as http://127.0.0.1:8500")
+	}
+	switch {
+	case c.Image.Ref == "" && c.Image.Base == "":
+		say("image", "give ref (an image that is there) or base (what to build it on)")
+	case c.Image.Ref != "" && c.Image.Base != "":
+		say("image.ref", "ref and base exclude each other: ref is an image with nothing to build")
+	case c.Image.Base != "" && c.Image.Tag == "":
+		say("image.tag", "missing: the name of the built image, such as ops/gateway:10.15-{{.Fingerprint}}")
+	}
+	oneOf("driver.kind", c.Driver.Kind, "apigateway", "http", "none")
+	if c.Driver.Kind == "apigateway" && c.Driver.User == "" {
+		say("driver.user", "missing: API Gateway's administrator")
+	}
+	if c.Driver.Kind == "http" && (c.Driver.Ready == "" || c.Driver.Port == 0) {
+		say("driver", "kind http needs port and ready (a path)")
+	}
+	if c.Driver.Quiesce != "" && c.Driver.Done == "" {
+		say("driver.quiesce", "needs driver.done, a path that answers 200 once quiescing is over")
+	}
+	c.balancerProblems(say, oneOf)
+	for i, request := range c.Probe.Requests {
+		if u, err := url.Parse(request.URL); err != nil || u.Host == "" {
+			say(fmt.Sprintf("probe.requests[%d].url", i), "%q is not a URL", request.URL)
+		}
+		if request.Rate < 0 || request.Rate > 1000 {
+			say(fmt.Sprintf("probe.requests[%d].rate", i), "%g per second is not between 0 and 1000", request.Rate)
+		}
+	}
+	oneOf("strategy.kind", c.Strategy.Kind, "rolling")
+	oneOf("strategy.drain.on_timeout", c.Strategy.Drain.OnTimeout, "fail", "continue")
+	if c.State == "consul" {
+		say("state", "state in Consul is not supported yet: give a folder, such as file:///var/lib/cutover")
+	}
+	return found
+}
+
+type sayer func(key, format string, args ...any)
+
+func (c Config) containerProblems(say sayer) {
+	if c.Containers.Label == "" {
+		say("containers.label", "missing: a label that all containers of the fleet have, such as com.docker.compose.service=gateway")
+	}
+	if c.Containers.Network == "" && !c.Containers.Publish {
+		say("containers.network", "missing: the network whose address is registered (or publish: true, for published ports)")
+	}
+	if c.Containers.Publish && c.Hosts[0].Addr == "" {
+		say("containers.publish", "needs hosts[0].addr, the address at which the load balancers reach published ports")
+	}
+	if _, err := c.Containers.Ports(); err != nil {
+		say("containers.port_range", "%v", err)
+	}
+}
+
+func (c Config) memberProblems(say sayer) {
+	if len(c.Members) == 0 {
+		say("members", "missing: at least one Consul service with its port")
+	}
+	for i, m := range c.Members {
+		key := fmt.Sprintf("members[%d]", i)
+		if m.Service == "" {
+			say(key+".service", "missing: the service's name in Consul")
+		}
+		if m.Port < 1 || m.Port > 65535 {
+			say(key+".port", "%d is not a port", m.Port)
+		}
+		if (m.Check.HTTP == "") == !m.Check.TCP {
+			say(key+".check", "give http: PATH or tcp: true: Consul does not return a check's definition, so it can't be copied from the old registration")
+		}
+		if m.Check.HTTP != "" && !strings.HasPrefix(m.Check.HTTP, "/") {
+			say(key+".check.http", "%q is not a path", m.Check.HTTP)
+		}
+	}
+}
+
+func (c Config) balancerProblems(say sayer, oneOf func(key, value string, allowed ...string)) {
+	if len(c.LoadBalancers) == 0 {
+		say("load_balancers", "missing: without one nothing can be observed; name one with kind: blind if that is meant")
+	}
+	names := map[string]bool{}
+	for i, lb := range c.LoadBalancers {
+		key := fmt.Sprintf("load_balancers[%d]", i)
+		if lb.Name == "" || names[lb.Name] {
+			say(key+".name", "%q: each load balancer needs a name of its own", lb.Name)
+		}
+		names[lb.Name] = true
+		oneOf(key+".kind", lb.Kind, "haproxy", "blind")
+		switch lb.Kind {
+		case "haproxy":
+			if lb.Stats == "" || lb.Master == "" {
+				say(key, "haproxy needs stats and master, each tcp://host:port or unix:///path: without the master CLI old workers can't be looked into")
+			}
+			for name, address := range map[string]string{"stats": lb.Stats, "master": lb.Master} {
+				if address != "" && !strings.HasPrefix(address, "tcp://") && !strings.HasPrefix(address, "unix://") {
+					say(key+"."+name, "%q is neither tcp://host:port nor unix:///path", address)
+				}
+			}
+			oneOf(key+".follows", lb.Follows, "reload", "runtime")
+		case "blind":
+			if lb.Settle <= 0 {
+				say(key+".settle", "missing: how long this load balancer is trusted to take, because it can't be asked")
+			}
+		}
+	}
+}
+
+// Ports are the ports of port_range, such as 5600-5699.
+func (c Containers) Ports() ([]int, error) {
+	if c.PortRange == "" {
+		return nil, nil
+	}
+	from, to, found := strings.Cut(c.PortRange, "-")
+	first, err1 := strconv.Atoi(strings.TrimSpace(from))
+	last, err2 := strconv.Atoi(strings.TrimSpace(to))
+	if !found || err1 != nil || err2 != nil || first < 1 || last > 65535 || first > last {
+		return nil, fmt.Errorf("%q is not a range of ports such as 5600-5699", c.PortRange)
+	}
+	ports := make([]int, 0, last-first+1)
+	for port := first; port <= last; port++ {
+		ports = append(ports, port)
+	}
+	return ports, nil
+}
+
+// StateFolder is the folder that state names.
+func (c Config) StateFolder() string { return c.Path(strings.TrimPrefix(c.State, "file://")) }
+
+// Path resolves a path that was given relative to the configuration file.
+func (c Config) Path(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(c.Folder, path)
+}
+
+// Secret reads a secret from the file or the variable that the configuration names; "" when it names neither.
+func (c Config) Secret(what, file, env string) (string, error) {
+	switch {
+	case file != "":
+		data, err := os.ReadFile(c.Path(file))
+		if err != nil {
+			return "", fmt.Errorf("read %s: %w", what, err)
+		}
+		return strings.TrimRight(string(data), "\r\n"), nil
+	case env != "":
+		value, ok := os.LookupEnv(env)
+		if !ok {
+			return "", fmt.Errorf("read %s: the variable %s is not set", what, env)
+		}
+		return value, nil
+	}
+	return "", nil
+}

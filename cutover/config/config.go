@@ -1,0 +1,213 @@
+// Package config reads cutover.yaml: strictly, with an error that names the file, the line and the key.
+package config
+
+import "time"
+
+// Config is cutover.yaml. Secrets are never values in it: it names the files and variables that hold them.
+type Config struct {
+	Service       string         `yaml:"service"`
+	Hosts         []Host         `yaml:"hosts"`
+	Containers    Containers     `yaml:"containers"`
+	Members       []Member       `yaml:"members"`
+	Consul        Consul         `yaml:"consul"`
+	Image         Image          `yaml:"image"`
+	Driver        Driver         `yaml:"driver"`
+	LoadBalancers []LoadBalancer `yaml:"load_balancers"`
+	Probe         Probe          `yaml:"probe"`
+	Strategy      Strategy       `yaml:"strategy"`
+	State         string         `yaml:"state"`
+
+	Folder string `yaml:"-"` // of the file: relative paths start here
+}
+
+// Host is one Docker engine.
+type Host struct {
+	Name   string `yaml:"name"`
+	Docker string `yaml:"docker"` // unix:///path or tcp://host:port; default: DOCKER_HOST, or the local engine
+	Consul string `yaml:"consul"` // the agent that owns this host's registrations; default: consul.address
+	Addr   string `yaml:"addr"`   // where published ports are reached, with containers.publish
+}
+
+// Containers says which containers are the fleet and how they are cloned.
+type Containers struct {
+	Label       string   `yaml:"label"`
+	Network     string   `yaml:"network"`
+	Publish     bool     `yaml:"publish"`
+	PortRange   string   `yaml:"port_range"`
+	Share       []string `yaml:"share"`
+	Env         Env      `yaml:"env"`
+	StopTimeout Duration `yaml:"stop_timeout"`
+}
+
+// Env changes the environment of new containers.
+type Env struct {
+	Set   map[string]string `yaml:"set"` // {{.Name}} is the new container's name
+	Unset []string          `yaml:"unset"`
+}
+
+// Member is one Consul service that every container is an instance of.
+type Member struct {
+	Service string            `yaml:"service"`
+	Port    int               `yaml:"port"`
+	Check   Check             `yaml:"check"`
+	Tags    []string          `yaml:"tags"` // default, as meta and weights: the adopted registration's
+	Meta    map[string]string `yaml:"meta"`
+	Weights *Weights          `yaml:"weights"`
+}
+
+// Weights are Consul's.
+type Weights struct {
+	Passing int `yaml:"passing"`
+	Warning int `yaml:"warning"`
+}
+
+// Check is Consul's health check of a member.
+type Check struct {
+	HTTP     string   `yaml:"http"` // path
+	TCP      bool     `yaml:"tcp"`
+	Interval Duration `yaml:"interval"`
+	Timeout  Duration `yaml:"timeout"`
+}
+
+// Consul is where registrations go.
+type Consul struct {
+	Address   string `yaml:"address"`
+	TokenFile string `yaml:"token_file"`
+	TokenEnv  string `yaml:"token_env"`
+}
+
+// Image is what to build, or with ref, what was built.
+type Image struct {
+	Ref        string            `yaml:"ref"`
+	Base       string            `yaml:"base"`
+	Tag        string            `yaml:"tag"` // {{.Fingerprint}} is that of all inputs
+	Packages   []string          `yaml:"packages"`
+	Properties string            `yaml:"properties"`
+	Files      []File            `yaml:"files"`
+	Labels     map[string]string `yaml:"labels"`
+	Home       string            `yaml:"home"` // default: found by looking into the base
+}
+
+// File is copied into the image; {{.Home}}, {{.Profile}} and {{.Packages}} may be used in to.
+type File struct {
+	From string `yaml:"from"`
+	To   string `yaml:"to"`
+}
+
+// Driver says what product runs in the containers.
+type Driver struct {
+	Kind           string   `yaml:"kind"` // apigateway, http or none
+	User           string   `yaml:"user"`
+	PasswordFile   string   `yaml:"password_file"`
+	PasswordEnv    string   `yaml:"password_env"`
+	Port           int      `yaml:"port"`
+	QuiescePort    int      `yaml:"quiesce_port"`
+	DiagnosticPort int      `yaml:"diagnostic_port"`
+	Flush          []string `yaml:"flush"`
+	Ready          string   `yaml:"ready"`   // http: path
+	Expect         int      `yaml:"expect"`  // http: status of ready, default 200
+	Quiesce        string   `yaml:"quiesce"` // http: path to post to
+	Done           string   `yaml:"done"`    // http: path that answers 200 when quiesced
+}
+
+// LoadBalancer is one whose word counts.
+type LoadBalancer struct {
+	Name    string   `yaml:"name"`
+	Kind    string   `yaml:"kind"`  // haproxy or blind
+	Stats   string   `yaml:"stats"` // haproxy: tcp://host:port or unix:///path
+	Master  string   `yaml:"master"`
+	Backend string   `yaml:"backend"` // default: every backend, by address and port
+	Follows string   `yaml:"follows"` // haproxy: reload (default) or runtime
+	Settle  Duration `yaml:"settle"`  // blind
+}
+
+// Probe is traffic through the front door for the whole cutover.
+type Probe struct {
+	Requests      []ProbeRequest `yaml:"requests"`
+	VersionHeader string         `yaml:"version_header"`
+	WarmUp        Duration       `yaml:"warm_up"`
+	Timeout       Duration       `yaml:"timeout"`
+}
+
+// ProbeRequest is made at a steady rate.
+type ProbeRequest struct {
+	Method string  `yaml:"method"`
+	URL    string  `yaml:"url"`
+	Body   string  `yaml:"body"`
+	Rate   float64 `yaml:"rate"` // per second
+	Expect int     `yaml:"expect"`
+}
+
+// Strategy says how fast and how carefully.
+type Strategy struct {
+	Kind       string   `yaml:"kind"` // rolling
+	MinServing int      `yaml:"min_serving"`
+	MaxSurge   int      `yaml:"max_surge"`
+	Start      int      `yaml:"start"`
+	Shift      int      `yaml:"shift"`
+	Hold       Duration `yaml:"hold"`
+	Soak       Duration `yaml:"soak"`
+	Drain      Drain    `yaml:"drain"`
+	Timeouts   Timeouts `yaml:"timeouts"`
+}
+
+// Drain is the budget for work in flight.
+type Drain struct {
+	Timeout   Duration `yaml:"timeout"`
+	OnTimeout string   `yaml:"on_timeout"` // fail or continue
+}
+
+// Timeouts are the deadlines of the other steps.
+type Timeouts struct {
+	Create  Duration `yaml:"create"`
+	Start   Duration `yaml:"start"`
+	Join    Duration `yaml:"join"`
+	Quiesce Duration `yaml:"quiesce"`
+}
+
+// withDefaults fills in what was not said.
+func (c Config) withDefaults() Config {
+	if len(c.Hosts) == 0 {
+		c.Hosts = []Host{{Name: "local"}}
+	}
+	for i := range c.Hosts {
+		setDefault(&c.Hosts[i].Consul, c.Consul.Address)
+	}
+	setDefault(&c.Containers.StopTimeout, Duration(90*time.Second))
+	for i := range c.Members {
+		setDefault(&c.Members[i].Check.Interval, Duration(2*time.Second))
+		setDefault(&c.Members[i].Check.Timeout, Duration(time.Second))
+	}
+	setDefault(&c.Driver.Kind, "none")
+	for i := range c.LoadBalancers {
+		if c.LoadBalancers[i].Kind == "haproxy" {
+			setDefault(&c.LoadBalancers[i].Follows, "reload")
+		}
+	}
+	for i := range c.Probe.Requests {
+		setDefault(&c.Probe.Requests[i].Method, "GET")
+		setDefault(&c.Probe.Requests[i].Rate, 5)
+	}
+	setDefault(&c.Probe.WarmUp, Duration(2*time.Second))
+	setDefault(&c.Probe.Timeout, Duration(30*time.Second))
+	s := &c.Strategy
+	setDefault(&s.Kind, "rolling")
+	setDefault(&s.MaxSurge, 1)
+	setDefault(&s.Start, 1)
+	setDefault(&s.Shift, 1)
+	setDefault(&s.Drain.Timeout, Duration(5*time.Minute))
+	setDefault(&s.Drain.OnTimeout, "fail")
+	setDefault(&s.Timeouts.Create, Duration(time.Minute))
+	setDefault(&s.Timeouts.Start, Duration(6*time.Minute))
+	setDefault(&s.Timeouts.Join, Duration(time.Minute))
+	setDefault(&s.Timeouts.Quiesce, Duration(5*time.Minute))
+	setDefault(&c.State, ".cutover")
+	return c
+}
+
+func setDefault[T comparable](value *T, fallback T) {
+	var zero T
+	if *value == zero {
+		*value = fallback
+	}
+}
