@@ -114,6 +114,9 @@ func knownKeys(t reflect.Type) []string {
 // noAliases refuses YAML's references: nothing here needs them, and they let a small file grow without bound.
 func noAliases(path string, file *ast.File) error {
 	for _, doc := range file.Docs {
+		if doc.Body == nil {
+			return fmt.Errorf("%s: there is nothing in it: write a configuration as the README shows", path)
+		}
 		if found := ast.Filter(ast.AliasType, doc); len(found) > 0 {
 			return fmt.Errorf("%s:%d: YAML aliases are not supported: write the value out", path, found[0].GetToken().Position.Line)
 		}
