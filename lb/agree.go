@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// runs reports whether every running worker sends requests to an endpoint: it has at least one server there, and each
+// Runs reports whether every running worker sends requests to an endpoint: it has at least one server there, and each
 // of them is UP (or has no health check) with a weight above 0.
-func runs(v View, e netip.AddrPort) (bool, string) {
+func (v View) Runs(e netip.AddrPort) (bool, string) {
 	agree, detail := true, string(Up)
 	for _, w := range v.Workers {
 		if w.Old {
@@ -33,7 +33,7 @@ func runs(v View, e netip.AddrPort) (bool, string) {
 // left reports whether every running worker has followed the registry in taking an endpoint away. A server that is in
 // MAINT by an administrator is no proof of that: cutover's own Hold does it too, and a reload that is already under
 // way could bring the server back. Where the balancer follows the registry at runtime, Hold is not used and MAINT is.
-func left(v View, e netip.AddrPort) (bool, string) {
+func (v View) left(e netip.AddrPort) (bool, string) {
 	for _, w := range v.Workers {
 		if w.Old {
 			continue
@@ -52,7 +52,7 @@ func left(v View, e netip.AddrPort) (bool, string) {
 }
 
 // gone reports whether no running worker can send a request to an endpoint, for whatever reason.
-func gone(v View, e netip.AddrPort) (bool, string) {
+func (v View) gone(e netip.AddrPort) (bool, string) {
 	for _, w := range v.Workers {
 		if w.Old {
 			continue
@@ -69,7 +69,7 @@ func gone(v View, e netip.AddrPort) (bool, string) {
 // idle reports whether nothing is in flight to an endpoint and no old worker can send anything there any more.
 // Zero sessions in an old worker are not enough: an idle keep-alive client may have its next request sent to a server
 // that the new configuration no longer has. So every old worker must have the server in MAINT, or no client left.
-func idle(v View, e netip.AddrPort) (bool, string) {
+func (v View) idle(e netip.AddrPort) (bool, string) {
 	var missing []string
 	for _, w := range v.Workers {
 		inFlight, reachable := w.Hidden, false
@@ -94,10 +94,10 @@ func idle(v View, e netip.AddrPort) (bool, string) {
 	return true, "0"
 }
 
-// away is left and idle together: what a balancer must show for drained.
-func away(v View, e netip.AddrPort) (bool, string) {
-	hasLeft, detail := left(v, e)
-	isIdle, waiting := idle(v, e)
+// Away is left and idle together: what a balancer must show for drained.
+func (v View) Away(e netip.AddrPort) (bool, string) {
+	hasLeft, detail := v.left(e)
+	isIdle, waiting := v.idle(e)
 	switch {
 	case hasLeft && isIdle:
 		return true, "0"

@@ -29,10 +29,10 @@ type ask func(View, netip.AddrPort) (bool, string)
 // judge tells the rung that the registry and every balancer agree on. A blind balancer agrees when the registry
 // has held still for its settle time.
 func (s sighting) judge(still time.Duration, notes map[string]string) (cutover.State, string) {
-	question := map[cutover.State]ask{cutover.Serving: runs, cutover.Drained: away, cutover.Out: gone}[s.intent]
+	question := map[cutover.State]ask{cutover.Serving: View.Runs, cutover.Drained: View.Away, cutover.Out: View.gone}[s.intent]
 	state := s.intent
 	if question == nil {
-		question = runs // between rungs; say what the balancers run
+		question = View.Runs // between rungs; say what the balancers run
 	}
 	var details []string
 	for _, v := range s.views {
@@ -93,9 +93,9 @@ func (s sighting) put(v named, question ask) (bool, string) {
 
 // followed reports whether the running workers of all balancers do what the registry says, for measuring.
 func (s sighting) followed() bool {
-	question, looked := left, false
+	question, looked := View.left, false
 	if s.intent == cutover.Serving {
-		question = runs
+		question = View.Runs
 	}
 	for _, v := range s.views {
 		if v.view.Blind {

@@ -62,7 +62,7 @@ func unrouted(ctx context.Context, b Balancer, target string, members []member) 
 			found = append(found, fmt.Errorf("check member %s: %w", target, err))
 			continue
 		}
-		if _, detail := runs(view, one.want); !view.Blind && strings.HasPrefix(detail, "not there") {
+		if _, detail := view.Runs(one.want); !view.Blind && strings.HasPrefix(detail, "not there") {
 			found = append(found, fmt.Errorf("load balancer %s: no server leads to %s at %s, though Consul says that %s passes: "+
 				"its configuration must follow Consul; check load_balancers[].backend, or members[].via if it does not route this service",
 				b.Name(), target, one.want, one.service.Name))

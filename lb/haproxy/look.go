@@ -1,0 +1,172 @@
+package haproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cutover/cutover/lb"
+)
+
+// errMoved says that workers came or went while they were being looked into.
+var errMoved = errors.New("it reloaded while it was being looked into")
+
+// attempts bounds how often one call starts over when workers come and go; the runner asks again anyway.
+const attempts = 3
+
+// worker is one process with everything it said.
+type worker struct {
+	process
+	rows []row
+}
+
+// Look implements lb.Balancer.
+func (b *Balancer) Look(ctx context.Context, at []netip.AddrPort) (lb.View, error) {
+	workers, err := b.workers(ctx)
+	if err != nil {
+		return lb.View{}, b.wrap("look into", err)
+	}
+	view := lb.View{Runtime: b.cfg.FollowsRuntime}
+	if b.cfg.RunningOnly {
+		view.Partial = "old workers not looked into"
+	}
+	for _, w := range workers {
+		seen, err := b.see(w, at)
+		if err != nil {
+			return lb.View{}, b.wrap("look into", err)
+		}
+		view.Workers = append(view.Workers, seen)
+	}
+	return view, nil
+}
+
+// see picks what belongs to the endpoints out of a worker's rows.
+func (b *Balancer) see(w worker, at []netip.AddrPort) (lb.Worker, error) {
+	seen := lb.Worker{ID: strconv.Itoa(w.PID), Old: w.Old}
+	servers, addresses, backend := 0, 0, b.cfg.Backend == ""
+	for _, r := range w.rows {
+		if r.Name == "FRONTEND" {
+			seen.Clients += r.Sessions
+		}
+		backend = backend || r.Proxy == b.cfg.Backend
+		if !r.server() || (b.cfg.Backend != "" && r.Proxy != b.cfg.Backend) {
+			continue
+		}
+		servers++
+		if r.HasAddress {
+			addresses++
+		}
+		if slices.Contains(at, r.Address) {
+			seen.Servers = append(seen.Servers, lb.Server{Endpoint: r.Address, Name: r.Proxy + "/" + r.Name,
+				Status: status(r.Status), Weight: r.Weight, Sessions: r.Sessions, Queue: r.Queue})
+		} else if !r.Address.IsValid() && status(r.Status) == lb.Unresolved {
+			seen.Hidden += r.Sessions + r.Queue // resolution has cleared its address, so it may have been ours
+		}
+	}
+	switch {
+	case !w.Old && !backend:
+		return seen, fmt.Errorf("there is no backend %s: check load_balancers[].backend", b.cfg.Backend)
+	case servers > 0 && addresses == 0:
+		return seen, fmt.Errorf("it shows no server's address on %s: give the socket `level operator` or `level admin`", b.socket())
+	}
+	return seen, nil
+}
+
+func (b *Balancer) socket() socket {
+	if b.cfg.RunningOnly {
+		return b.stats
+	}
+	return b.master
+}
+
+// workers reads every worker, starting over when they come and go meanwhile.
+func (b *Balancer) workers(ctx context.Context) ([]worker, error) {
+	if b.cfg.RunningOnly {
+		return b.running(ctx)
+	}
+	if b.master == (socket{}) {
+		return nil, errors.New("it has no master socket, so old workers can't be looked into: start it with -W -S and set " +
+			"load_balancers[].master, or set running_only if requests in old workers may be cut off")
+	}
+	var workers []worker
+	var err error
+	for range attempts {
+		if workers, err = b.once(ctx); !errors.Is(err, errMoved) {
+			break
+		}
+	}
+	return workers, err
+}
+
+// once reads every worker on two connections: the list of workers, then each one's statistics and the list again. It
+// is a view of one moment only when both lists name the same running workers.
+func (b *Balancer) once(ctx context.Context) ([]worker, error) {
+	answer, err := b.master.ask(ctx, "show proc")
+	if err != nil {
+		return nil, err
+	}
+	before, err := parseProc(answer)
+	if err != nil {
+		return nil, err
+	}
+	var line strings.Builder
+	for _, p := range before {
+		fmt.Fprintf(&line, "@!%d show stat -1 7 -1;@!%d show info;", p.PID, p.PID)
+	}
+	if answer, err = b.master.ask(ctx, line.String()+"show proc"); err != nil {
+		return nil, err
+	}
+	parts, err := blocks(answer, 2*len(before)+1)
+	if err != nil {
+		return nil, err
+	}
+	after, err := parseProc(parts[len(parts)-1])
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(before, after) {
+		return nil, fmt.Errorf("%w: workers were %v, now %v", errMoved, before, after)
+	}
+	var found []worker
+	for i, p := range before {
+		w, err := readWorker(p, parts[2*i], parts[2*i+1])
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, w)
+	}
+	return found, nil
+}
+
+func readWorker(p process, stat, info string) (worker, error) {
+	rows, err := parseStat(stat)
+	if err != nil {
+		return worker{}, fmt.Errorf("worker %d: %w", p.PID, err)
+	}
+	if pid := field(info, "Pid"); p.PID != 0 && pid != strconv.Itoa(p.PID) {
+		return worker{}, fmt.Errorf("%w: worker %d answered as %q", errMoved, p.PID, short(pid))
+	}
+	return worker{process: p, rows: rows}, nil
+}
+
+// running reads the worker behind the stats socket.
+func (b *Balancer) running(ctx context.Context) ([]worker, error) {
+	answer, err := b.stats.ask(ctx, "show stat -1 7 -1;show info")
+	if err != nil {
+		return nil, err
+	}
+	parts, err := blocks(answer, 2)
+	if err != nil {
+		return nil, err
+	}
+	pid, err := strconv.Atoi(field(parts[1], "Pid"))
+	if err != nil {
+		return nil, fmt.Errorf("answer is not `show info`: %q", short(parts[1]))
+	}
+	w, err := readWorker(process{PID: pid}, parts[0], parts[1])
+	return []worker{w}, err
+}
