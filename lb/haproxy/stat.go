@@ -54,7 +54,7 @@ func parseStat(text string) ([]row, error) {
 	}
 	var rows []row
 	for _, record := range records[1:] {
-		r, err := parseRow(record, column)
+		r, err := parseRow(record, column, len(records[0]))
 		if err != nil {
 			return nil, fmt.Errorf("read `show stat`: %w", err)
 		}
@@ -63,9 +63,9 @@ func parseStat(text string) ([]row, error) {
 	return rows, nil
 }
 
-func parseRow(record []string, column map[string]int) (row, error) {
-	if len(record) < len(column) {
-		return row{}, fmt.Errorf("a line has %d of %d columns: %q", len(record), len(column), short(strings.Join(record, ",")))
+func parseRow(record []string, column map[string]int, columns int) (row, error) {
+	if len(record) < columns {
+		return row{}, fmt.Errorf("a line has %d of %d columns: %q", len(record), columns, short(strings.Join(record, ",")))
 	}
 	at := func(name string) string { return record[column[name]] }
 	r := row{Proxy: at("pxname"), Name: at("svname"), Status: at("status")}
