@@ -84,10 +84,12 @@ func (e *Fleet) node(ctx context.Context, c container.InspectResponse, known fac
 	return node, nil
 }
 
-// Locate tells where a container can be reached now. A container that is not there is an error; one that does not
-// run has no address.
+// Locate tells where a container can be reached now. One that does not run, or is not there, has no address.
 func (e *Fleet) Locate(ctx context.Context, target string) (cutover.Place, error) {
 	c, err := e.engine.ContainerInspect(ctx, target)
+	if isNotFound(err) {
+		return cutover.Place{Host: e.options.Host}, nil
+	}
 	if err != nil {
 		return cutover.Place{}, fmt.Errorf("locate %s: %w", target, err)
 	}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+func newCheck(o *options) *cobra.Command {
+	return &cobra.Command{Use: "check", Args: cobra.NoArgs, Short: "List everything that could stop a cutover, each with its remedy; touch nothing",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := open(*o)
+			if err != nil {
+				return err
+			}
+			problems := problemsIn(s.check(cmd.Context(), o.without))
+			if o.json() {
+				if err := printJSON(cmd, map[string]any{"service": s.config.Service, "problems": problems}); err != nil {
+					return err
+				}
+			}
+			if len(problems) == 0 {
+				if !o.json() {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing stands in the way of a cutover\n", s.config.Service) //nolint:errcheck // only told
+				}
+				return nil
+			}
+			if !o.json() {
+				for i, problem := range problems {
+					fmt.Fprintf(cmd.OutOrStdout(), "%d. %s\n", i+1, problem) //nolint:errcheck // only told
+				}
+			}
+			return &endedError{cutover.Refused}
+		}}
+}
+
+func problemsIn(err error) []string {
+	if err == nil {
+		return []string{}
+	}
+	return lines(err)
+}
+
+// check goes through everything, even when one part fails.
+func (s *site) check(ctx context.Context, without []string) error {
+	var found []error
+	journal, holder, err := s.store.Peek(ctx, s.config.Service)
+	switch {
+	case err != nil:
+		found = append(found, err)
+	case holder != nil:
+		found = append(found, &cutover.LockedError{Service: s.config.Service, Holder: *holder})
+	case journal != nil && journal.Open():
+		found = append(found, fmt.Errorf("rollout %s is not finished (%s): cutover resume or cutover rollback", journal.Plan.Spec.Rollout, where(*journal)))
+	}
+	_, err = s.prepare(ctx, newRolloutID(), without)
+	return errors.Join(append(found, err)...)
+}
+
+// whoAmI is the user and the machine, for people.
+func whoAmI() string {
+	name := "somebody"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return name + "@" + host
+}

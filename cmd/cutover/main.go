@@ -1,0 +1,102 @@
+// Command cutover replaces running containers behind load balancers without losing a request.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run is the whole program; its result is the exit code, which is a contract.
+func run(args []string) int {
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(context.Background())
+	if err == nil {
+		return 0
+	}
+	var ended *endedError
+	if errors.As(err, &ended) {
+		return ended.outcome.ExitCode() // the report has said it all
+	}
+	for _, line := range lines(err) {
+		fmt.Fprintln(os.Stderr, "cutover: "+line)
+	}
+	var locked *cutover.LockedError
+	if errors.As(err, &locked) || errors.Is(err, cutover.ErrLost) {
+		return cutover.LockTrouble.ExitCode()
+	}
+	return cutover.Refused.ExitCode()
+}
+
+// endedError says that a run has ended and been reported.
+type endedError struct{ outcome cutover.Outcome }
+
+func (e *endedError) Error() string { return string(e.outcome) }
+
+// lines are the errors that an error joins, one each.
+func lines(err error) []string {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) && err == joined.(error) {
+		var all []string
+		for _, part := range joined.Unwrap() {
+			all = append(all, lines(part)...)
+		}
+		return all
+	}
+	return []string{err.Error()}
+}
+
+// options are what every verb takes.
+type options struct {
+	file     string
+	output   string
+	yes      bool
+	noColor  bool
+	logLevel string
+	without  []string
+	report   string
+}
+
+func (o options) json() bool { return o.output == "json" }
+
+func newRoot() *cobra.Command {
+	var o options
+	root := &cobra.Command{
+		Use:           "cutover",
+		Short:         "Replace running containers behind load balancers without losing a request",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if o.output != "text" && o.output != "json" {
+				return fmt.Errorf("--output %s: use text or json", o.output)
+			}
+			_, err := newLogger(cmd.ErrOrStderr(), o)
+			return err
+		},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&o.file, "file", "f", "cutover.yaml", "the configuration")
+	flags.StringVar(&o.output, "output", "text", "text or json")
+	flags.BoolVar(&o.yes, "yes", false, "do not ask")
+	flags.BoolVar(&o.noColor, "no-color", os.Getenv("NO_COLOR") != "", "no progress line that redraws itself")
+	flags.StringVar(&o.logLevel, "log-level", "warn", "trace, debug, info, warn or error; the log goes to standard error")
+	root.AddCommand(newCheck(&o), newBuild(&o), newPlan(&o), newApply(&o), newStatus(&o), newResume(&o), newRollback(&o), newAbort(&o), newVersion(&o))
+	return root
+}
+
+// runFlags are for the verbs that move something.
+func runFlags(cmd *cobra.Command, o *options) *cobra.Command {
+	cmd.Flags().StringSliceVar(&o.without, "without", nil, "take a load balancer out of the agreement, by name")
+	cmd.Flags().StringVar(&o.report, "report", "", "write a report as JSON to this file")
+	return cmd
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/config"
+	"github.com/cutover/cutover/cutover/probe"
+	"github.com/cutover/cutover/cutover/report"
+)
+
+// stopMargin is what a stop may take beyond the time after which SIGKILL is sent.
+const stopMargin = 15 * time.Second
+
+// rollout is one run of a journal, with all that watches it.
+type rollout struct {
+	*site
+	cmd       *cobra.Command
+	options   options
+	journal   cutover.Journal
+	preparing time.Duration
+	step      atomic.Pointer[string] // the step that is running, for lost requests
+}
+
+// carryOut runs the journal to its end, under traffic where a probe is configured, and reports. It blocks. Its error
+// is an endedError unless nothing was begun.
+func (r *rollout) carryOut(session cutover.Session) error {
+	remembering := &remembering{Session: session, last: r.journal}
+	r.begin(r.journal.Plan, remembering)
+	earlier := len(r.journal.History)
+	traffic, err := r.startProbe()
+	if err != nil {
+		return err
+	}
+	signals := watchSignals()
+	defer signals.stop()
+	started := time.Now()
+	runner := cutover.Runner{Clock: cutover.WallClock{}, Emit: r.emit(),
+		Resources: map[cutover.Kind]cutover.Resource{cutover.Container: r.containers, cutover.Member: r.members, cutover.Workload: r.driver},
+		Poll:      map[cutover.Kind]time.Duration{cutover.Member: 20 * time.Millisecond, cutover.Container: 50 * time.Millisecond, cutover.Workload: 50 * time.Millisecond},
+		Limit:     30 * time.Second, Interrupts: signals.count, Wake: signals.wake}
+	done := runner.Run(context.WithoutCancel(r.cmd.Context()), remembering, r.journal)
+	run := report.Run{Journal: done, Outcome: done.Outcome, Reason: done.Reason, Started: started, Finished: time.Now(),
+		Preparing: r.preparing, Earlier: earlier, Propagation: r.members.Propagations()}
+	if traffic != nil {
+		summary := traffic.Stop()
+		run.Probe = &summary
+	}
+	return r.end(report.Of(run))
+}
+
+// startProbe sends traffic until it is warm, and marks the beginning of the cutover.
+func (r *rollout) startProbe() (*probe.Probe, error) {
+	c := r.config.Probe
+	if len(c.Requests) == 0 {
+		return nil, nil
+	}
+	traffic := probe.Start(context.WithoutCancel(r.cmd.Context()), probe.Options{Requests: probeRequests(c), VersionHeader: c.VersionHeader,
+		Timeout: c.Timeout.Std(), Step: func() string {
+			if step := r.step.Load(); step != nil {
+				return *step
+			}
+			return "warm-up"
+		}})
+	if err := traffic.WarmUp(r.cmd.Context(), c.WarmUp.Std()); err != nil {
+		traffic.Stop()
+		return nil, err
+	}
+	traffic.Begin()
+	return traffic, nil
+}
+
+func probeRequests(c config.Probe) []probe.Request {
+	var requests []probe.Request
+	for _, q := range c.Requests {
+		requests = append(requests, probe.Request{Method: q.Method, URL: q.URL, Body: q.Body, Rate: q.Rate, Expect: q.Expect})
+	}
+	return requests
+}
+
+// emit tells every sink of an event.
+func (r *rollout) emit() func(cutover.Event) {
+	logger, err := newLogger(r.cmd.ErrOrStderr(), r.options)
+	if err != nil {
+		panic(err) // the level was checked before anything else
+	}
+	log := report.Log{Logger: logger}
+	progress := &report.Progress{Out: r.people(), Width: r.width()}
+	return func(e cutover.Event) {
+		if e.Type == cutover.EventStep {
+			step := fmt.Sprintf("%s %d: %s", e.Direction, e.Number, e.Step)
+			r.step.Store(&step)
+		}
+		progress.Emit(e)
+		log.Emit(e)
+	}
+}
+
+// people is where text for people goes: with JSON on standard output that is standard error.
+func (r *rollout) people() io.Writer {
+	if r.options.json() {
+		return r.cmd.ErrOrStderr()
+	}
+	return r.cmd.OutOrStdout()
+}
+
+// width is that of the terminal, or 0 where lines must not be redrawn.
+func (r *rollout) width() int {
+	file, ok := r.people().(*os.File)
+	if !ok || r.options.noColor || !term.IsTerminal(int(file.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// end writes the report everywhere it is wanted.
+func (r *rollout) end(final report.Report) error {
+	if r.options.report != "" {
+		if err := final.Write(r.options.report); err != nil {
+			fmt.Fprintln(r.cmd.ErrOrStderr(), "cutover:", err) //nolint:errcheck // the outcome matters more
+		}
+	}
+	fmt.Fprint(r.people(), "\n", final) //nolint:errcheck // a closed terminal does not change the outcome
+	if r.options.json() {
+		if err := printJSON(r.cmd, final); err != nil {
+			return err
+		}
+	}
+	if final.ExitCode == 0 {
+		return nil
+	}
+	return &endedError{final.Outcome}
+}
+
+func printJSON(cmd *cobra.Command, value any) error {
+	encoder := json.NewEncoder(cmd.OutOrStdout())
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}

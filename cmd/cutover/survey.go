@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/lb"
+)
+
+// survey observes the fleet as it is now. problems are what stands in the way of a cutover, each with its remedy; the
+// error is that the fleet could not be observed. It touches nothing.
+func (s *site) survey(ctx context.Context) (seen cutover.World, problems []error, err error) {
+	if err := s.fleet.Ping(ctx); err != nil {
+		return seen, nil, err
+	}
+	nodes, problems, err := s.fleet.Find(ctx)
+	if err != nil {
+		return seen, nil, err
+	}
+	for i := range nodes {
+		if err := s.complete(ctx, &nodes[i]); err != nil {
+			return seen, problems, err
+		}
+	}
+	return cutover.World{Nodes: nodes}, problems, nil
+}
+
+// complete adds the member's and the workload's state to a node.
+func (s *site) complete(ctx context.Context, node *cutover.Node) error {
+	state, registrations, detail, err := s.members.Survey(ctx, node.Name)
+	if err != nil {
+		return err
+	}
+	if node.Facts[cutover.Member], err = json.Marshal(registrations); err != nil {
+		return err
+	}
+	node.Member = state
+	if state != cutover.Serving && node.Detail == "" {
+		node.Detail = detail
+	}
+	node.Workload = cutover.Active
+	if len(s.driver.Ladder()) < 2 {
+		return nil
+	}
+	workload, err := s.driver.Observe(ctx, node.Name)
+	if err != nil {
+		workload = cutover.Observation{Detail: err.Error()}
+	}
+	node.Workload = workload.State
+	if workload.State != cutover.Active && node.Detail == "" {
+		node.Detail = workload.Detail
+	}
+	return nil
+}
+
+// preflight lists everything that could stop a cutover. It touches nothing.
+func (s *site) preflight(ctx context.Context, seen cutover.World) []error {
+	var names []string
+	var problems []error
+	for _, node := range seen.Nodes {
+		names = append(names, node.Name)
+		place, err := s.fleet.Locate(ctx, node.Name)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		problems = append(problems, s.driver.Check(ctx, node.Name, place)...)
+	}
+	return append(problems, s.members.Check(ctx, names...)...)
+}
+
+// spec is what the configuration wants, for this rollout and image.
+func (s *site) spec(rollout string, image cutover.Image, without []string) cutover.Spec {
+	c := s.config
+	spec := cutover.Spec{Service: c.Service, Rollout: rollout, Image: image, Driver: c.Driver.Kind, Ladder: s.driver.Ladder(),
+		Prepares: "quiesce: let go of what it holds in memory", Readiness: readiness[c.Driver.Kind],
+		Strategy: cutover.Strategy{MinServing: c.Strategy.MinServing, MaxSurge: c.Strategy.MaxSurge, Start: c.Strategy.Start,
+			Shift: c.Strategy.Shift, Hold: c.Strategy.Hold.Std(), Soak: c.Strategy.Soak.Std()},
+		Budgets: cutover.Budgets{Create: c.Strategy.Timeouts.Create.Std(), Start: c.Strategy.Timeouts.Start.Std(),
+			Join: c.Strategy.Timeouts.Join.Std(), Drain: c.Strategy.Drain.Timeout.Std(), Quiesce: c.Strategy.Timeouts.Quiesce.Std(),
+			Stop: c.Containers.StopTimeout.Std() + stopMargin, OnDrainTimeout: cutover.Policy(c.Strategy.Drain.OnTimeout)},
+	}
+	if c.Driver.Kind == "apigateway" {
+		spec.Prepares = "flush licence, performance and quota data"
+		spec.Strategy.Shift = 1 // the vendor's procedure quiesces one node after the other
+	}
+	for _, b := range c.LoadBalancers {
+		spec.Balancers = append(spec.Balancers, cutover.Balancer{Name: b.Name, Blind: b.Kind == "blind", Settle: b.Settle.Std(),
+			Without: slices.Contains(without, b.Name)})
+	}
+	return spec
+}
+
+var readiness = map[string]string{"apigateway": "health, engine, mode", "http": "its readiness URL", "none": "running"}
+
+// known tells what is to be registered for a target: what was adopted from the old container, under its own ids, and
+// for a new one the same under new ids. The configuration has the last word on tags, meta and weights.
+func (s *site) known(target string) []lb.Registration {
+	old := s.plan.Old(target)
+	isNew := old != ""
+	if !isNew {
+		old = target
+	}
+	node, ok := s.plan.Node(old)
+	if !ok {
+		return nil
+	}
+	var adopted []lb.Registration
+	if err := json.Unmarshal(node.Facts[cutover.Member], &adopted); err != nil {
+		return nil
+	}
+	if !isNew {
+		return adopted
+	}
+	var fresh []lb.Registration
+	for _, member := range s.config.Members {
+		r := lb.Registration{ID: member.Service + "-" + target, Service: member.Service, Port: member.Port}
+		if i := slices.IndexFunc(adopted, func(a lb.Registration) bool { return a.Service == member.Service }); i >= 0 {
+			r.Tags, r.Meta, r.Weights = adopted[i].Tags, adopted[i].Meta, adopted[i].Weights
+		}
+		if member.Tags != nil {
+			r.Tags = member.Tags
+		}
+		if member.Meta != nil {
+			r.Meta = member.Meta
+		}
+		if member.Weights != nil {
+			r.Weights = lb.Weights{Passing: member.Weights.Passing, Warning: member.Weights.Warning}
+		}
+		fresh = append(fresh, r)
+	}
+	return fresh
+}
+
+// target is the image that every container shall run.
+func (s *site) target(ctx context.Context) (cutover.Image, error) {
+	ref := s.config.Image.Ref
+	if s.builder != nil {
+		build, err := s.builder(ctx)
+		if err != nil {
+			return cutover.Image{}, err
+		}
+		built, err := build.Built(ctx)
+		if err != nil {
+			return cutover.Image{}, err
+		}
+		if !built {
+			return cutover.Image{}, fmt.Errorf("image %s, for the inputs as they are now, has not been built: run cutover build", build.Ref)
+		}
+		ref = build.Ref
+	}
+	return s.fleet.Image(ctx, ref)
+}
+
+// prepare observes, plans and verifies. It touches nothing. Its error joins everything that stands in the way.
+func (s *site) prepare(ctx context.Context, rollout string, without []string) (cutover.Plan, error) {
+	if err := s.fleet.Ping(ctx); err != nil {
+		return cutover.Plan{}, err
+	}
+	image, imageErr := s.target(ctx)
+	seen, problems, err := s.survey(ctx)
+	if err != nil {
+		return cutover.Plan{}, errors.Join(imageErr, err)
+	}
+	if imageErr != nil {
+		problems = append(problems, imageErr)
+	} else if everywhere(seen, image) {
+		return cutover.Build(s.spec(rollout, image, without), seen)
+	}
+	problems = append(problems, s.preflight(ctx, seen)...)
+	plan, err := cutover.Build(s.spec(rollout, image, without), seen)
+	if err := errors.Join(append(problems, err)...); err != nil {
+		return cutover.Plan{}, err
+	}
+	return plan, plan.Verify(seen)
+}
+
+// everywhere reports whether there is nothing to do; then nothing can be in the way either.
+func everywhere(seen cutover.World, image cutover.Image) bool {
+	return len(seen.Nodes) > 0 && !slices.ContainsFunc(seen.Nodes, func(n cutover.Node) bool { return n.Image.ID != image.ID })
+}

@@ -1,0 +1,108 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+// Progress writes how a run goes for people: one line per step, and on a terminal, while the step lasts, what is
+// observed now, what is waited for and how much time is left.
+type Progress struct {
+	Out   io.Writer
+	Width int // of the terminal; 0: plain lines only
+
+	began time.Time
+	drawn bool      // the current line is a progress line
+	last  time.Time // when it was drawn
+}
+
+// Emit takes one event. It is called from the runner's goroutine.
+func (p *Progress) Emit(e cutover.Event) {
+	switch e.Type {
+	case cutover.EventStep:
+		p.began = e.At
+		if p.Width == 0 {
+			p.line("%s %s ...", p.number(e), stepText(e.Step))
+		}
+	case cutover.EventAsked:
+		if e.Err != nil {
+			p.line("%s asking %s failed, asking again: %v", p.number(e), e.Target, e.Err)
+		}
+	case cutover.EventProgress:
+		if p.Width > 0 && (!p.drawn || e.At.Sub(p.last) >= 100*time.Millisecond) {
+			p.last = e.At
+			p.draw(fmt.Sprintf("%s %s | %s", p.number(e), stepText(e.Step), now(e)))
+		}
+	case cutover.EventArrived:
+		p.line("%s %s  done in %s", p.number(e), stepText(e.Step), e.At.Sub(p.began).Round(10*time.Millisecond))
+	case cutover.EventWarning:
+		p.line("warning: %s", e.Detail)
+	case cutover.EventTurn:
+		p.line("GOING BACK: %s", e.Detail)
+	case cutover.EventNotice:
+		p.line("note: %s", e.Detail)
+	}
+}
+
+func (p *Progress) number(e cutover.Event) string {
+	digits := len(fmt.Sprint(e.Of))
+	sign := " "
+	if e.Direction == cutover.Back {
+		sign = "<"
+	}
+	return fmt.Sprintf("%s%*d/%d", sign, digits, e.Number, e.Of)
+}
+
+func stepText(step cutover.Step) string {
+	if step.Watches() {
+		return fmt.Sprintf("%s %s stays %s", step.Kind, step.TargetNames(), step.To)
+	}
+	return fmt.Sprintf("%s %s %s -> %s", step.Kind, step.TargetNames(), step.From, step.To)
+}
+
+// now says what is observed, what is waited for and how long it may still take.
+func now(e cutover.Event) string {
+	left := e.Deadline.Sub(e.At).Round(time.Second)
+	if !e.HeldSince.IsZero() {
+		return fmt.Sprintf("holds for %s of %s", e.At.Sub(e.HeldSince).Round(time.Second), e.Step.Hold)
+	}
+	var parts []string
+	for _, seen := range e.Seen {
+		if seen.Err != nil || seen.State != e.Step.To {
+			parts = append(parts, seen.String())
+		}
+	}
+	return fmt.Sprintf("%s | %s left", strings.Join(parts, "; "), left)
+}
+
+// draw replaces the progress line.
+func (p *Progress) draw(text string) {
+	if runes := []rune(text); len(runes) >= p.Width {
+		text = string(runes[:p.Width-1])
+	}
+	fmt.Fprintf(p.Out, "\r\x1b[K%s", oneLine(text)) //nolint:errcheck // a closed terminal must not end a cutover
+	p.drawn = true
+}
+
+// line writes a line that stays.
+func (p *Progress) line(format string, args ...any) {
+	if p.drawn {
+		fmt.Fprint(p.Out, "\r\x1b[K") //nolint:errcheck // a closed terminal must not end a cutover
+		p.drawn = false
+	}
+	fmt.Fprintln(p.Out, oneLine(fmt.Sprintf(format, args...))) //nolint:errcheck // a closed terminal must not end a cutover
+}
+
+// oneLine keeps what a product answered from writing to the terminal anything but text.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+}
