@@ -29,6 +29,9 @@ func (a *Agent) Find(ctx context.Context, serviceName string, ids []string, addr
 	}
 	var found []lb.Registration
 	for _, id := range slices.Sorted(maps.Keys(services)) {
+		if services[id].Service != serviceName {
+			continue
+		}
 		r, err := a.registration(ctx, services[id])
 		if err != nil {
 			return nil, err
