@@ -80,7 +80,7 @@ func (s *site) loadPlan(ctx context.Context, path string, without []string) (cut
 	if plan.Spec.Service != s.config.Service {
 		return plan, fmt.Errorf("the plan %s is for service %q, the configuration for %q: use the one it was made with", path, plan.Spec.Service, s.config.Service)
 	}
-	seen, problems, err := s.survey(ctx)
+	seen, problems, err := s.survey(ctx, plan.Spec.Image)
 	if err != nil {
 		return plan, err
 	}

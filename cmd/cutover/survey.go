@@ -13,11 +13,11 @@ import (
 
 // survey observes the fleet as it is now. problems are what stands in the way of a cutover, each with its remedy; the
 // error is that the fleet could not be observed. It touches nothing.
-func (s *site) survey(ctx context.Context) (seen cutover.World, problems []error, err error) {
+func (s *site) survey(ctx context.Context, image cutover.Image) (seen cutover.World, problems []error, err error) {
 	if err := s.fleet.Ping(ctx); err != nil {
 		return seen, nil, err
 	}
-	nodes, problems, err := s.fleet.Find(ctx)
+	nodes, problems, err := s.fleet.Find(ctx, image.ID)
 	if err != nil {
 		return seen, nil, err
 	}
@@ -162,7 +162,7 @@ func (s *site) prepare(ctx context.Context, rollout string, without []string) (c
 		return cutover.Plan{}, err
 	}
 	image, imageErr := s.target(ctx)
-	seen, problems, err := s.survey(ctx)
+	seen, problems, err := s.survey(ctx, image)
 	if err != nil {
 		return cutover.Plan{}, errors.Join(imageErr, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
+	"github.com/docker/go-connections/nat"
 
 	"github.com/cutover/cutover/cutover"
 )
@@ -29,8 +30,9 @@ func NewFleet(engine *client.Client, options Options, ready Readiness) *Fleet {
 }
 
 // Find lists the running containers with the configured label, in the order of their names, as nodes whose
-// container state and facts are filled in. problems are what keeps them from being cut over, each with its remedy.
-func (e *Fleet) Find(ctx context.Context) (nodes []cutover.Node, problems []error, err error) {
+// container state and facts are filled in. problems are what keeps those that do not run the wanted image (an id)
+// from being cut over, each with its remedy.
+func (e *Fleet) Find(ctx context.Context, wanted string) (nodes []cutover.Node, problems []error, err error) {
 	all, err := e.engine.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the containers of %s: %w", e.options.Host, err)
@@ -53,11 +55,13 @@ func (e *Fleet) Find(ctx context.Context) (nodes []cutover.Node, problems []erro
 		return nil, nil, err
 	}
 	for _, c := range inspected {
-		moved, err := ports.move(c)
-		if err != nil {
-			problems = append(problems, err)
+		var moved map[nat.Port][]int
+		if c.Image != wanted {
+			if moved, err = ports.move(c); err != nil {
+				problems = append(problems, err)
+			}
+			problems = append(problems, sideBySide(c, e.options)...)
 		}
-		problems = append(problems, sideBySide(c, e.options)...)
 		node, err := e.node(ctx, c, facts{RestartPolicy: c.HostConfig.RestartPolicy,
 			Networks: slices.Sorted(maps.Keys(c.NetworkSettings.Networks)), Ports: moved})
 		if err != nil {
