@@ -17,12 +17,13 @@ type member struct {
 	regs    []Registration // what is registered
 }
 
-// endpoints are the places where a balancer may know this member: where it is, and where it is registered.
+// endpoints are the places where a balancer may know this member: where it is now, or, when it does not run, where it
+// is registered. A registration that leads elsewhere is not among them while it runs: another container may be there.
 func (m member) endpoints() []netip.AddrPort {
-	var at []netip.AddrPort
 	if m.want.IsValid() {
-		at = append(at, m.want)
+		return []netip.AddrPort{m.want}
 	}
+	var at []netip.AddrPort
 	for _, r := range m.regs {
 		if e := r.Endpoint(); e.IsValid() && !slices.Contains(at, e) {
 			at = append(at, e)

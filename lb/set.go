@@ -162,13 +162,13 @@ func (m *Members) hold(ctx context.Context, members []member) error {
 	})
 }
 
-// each calls a function for every balancer that routes a registered service; all of them, whatever fails.
+// each calls a function for every balancer that routes a registered service of a running container; all of them, whatever fails.
 func (m *Members) each(members []member, do func(Balancer, []netip.AddrPort) error) error {
 	var failed []error
 	for _, b := range m.asked() {
 		var at []netip.AddrPort
 		for _, one := range members {
-			if len(one.regs) > 0 && one.service.via(b.Name()) {
+			if len(one.regs) > 0 && one.want.IsValid() && one.service.via(b.Name()) {
 				at = append(at, one.endpoints()...)
 			}
 		}

@@ -73,11 +73,7 @@ func (s sighting) put(v named, question ask) (bool, string) {
 		if !one.service.via(v.balancerName) {
 			continue
 		}
-		at := one.endpoints()
-		if s.intent == cutover.Serving {
-			at = []netip.AddrPort{one.want}
-		}
-		for _, e := range at {
+		for _, e := range one.endpoints() {
 			agree, what := question(v.view, e)
 			if len(s.members) > 1 && !agree {
 				what = one.service.Name + " " + what

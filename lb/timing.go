@@ -45,11 +45,11 @@ func (t *timing) saw(target string, state cutover.State, now time.Time) {
 	}
 }
 
-// agreed ends a measurement: the running workers of all balancers do what the registry says.
+// agreed ends a measurement, after saw: the running workers of all balancers do what the registry says.
 func (t *timing) agreed(target string, state cutover.State, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c, ok := t.pending[target]; ok && c.state == state && !c.at.IsZero() {
+	if c, ok := t.pending[target]; ok && c.state == state {
 		t.done = append(t.done, now.Sub(c.at))
 		delete(t.pending, target)
 	}

@@ -95,7 +95,7 @@ func TestRealRemovalWithoutHoldIsNotAwayWhileClientsRemain(t *testing.T) {
 	})
 }
 
-func start(t *testing.T, option string) *proxy {
+func start(t testing.TB, option string) *proxy {
 	t.Helper()
 	if _, err := exec.LookPath("haproxy"); err != nil {
 		t.Skip("no haproxy on this machine; the integration suite runs the same in a container")
@@ -130,7 +130,7 @@ func start(t *testing.T, option string) *proxy {
 	return p
 }
 
-func (p *proxy) configure(t *testing.T, option string, servers ...int) {
+func (p *proxy) configure(t testing.TB, option string, servers ...int) {
 	t.Helper()
 	var text strings.Builder
 	fmt.Fprintf(&text, "global\n  hard-stop-after 1m\ndefaults\n  mode http\n  timeout connect 2s\n  timeout client 30s\n"+
@@ -170,7 +170,7 @@ func (p *proxy) look(t *testing.T) lb.View {
 	return view
 }
 
-func (p *proxy) until(t *testing.T, what string, done func() bool) {
+func (p *proxy) until(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	deadline := time.After(15 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -184,7 +184,7 @@ func (p *proxy) until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

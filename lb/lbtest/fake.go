@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/cutover/cutover/lb"
 )
@@ -34,7 +35,7 @@ func (f *FakeIntent) Find(ctx context.Context, serviceName string, ids []string,
 			found = append(found, r)
 		}
 	}
-	slices.SortFunc(found, func(a, b lb.Registration) int { return len(a.ID) - len(b.ID) })
+	slices.SortFunc(found, func(a, b lb.Registration) int { return strings.Compare(a.ID, b.ID) })
 	return found, f.fail(ctx)
 }
 
@@ -86,23 +87,23 @@ func (f *FakeIntent) fail(ctx context.Context) error {
 type FakeBalancer struct {
 	Label  string
 	View   lb.View
-	Err    error              // returned by every call when set
-	Note   string             // what Hold says
-	OnHold func(on bool)      // called by Hold
-	Asked  [][]netip.AddrPort // the endpoints of every Look
+	Err    error            // returned by every call when set
+	Note   string           // what Hold says
+	OnHold func(on bool)    // called by Hold
+	Held   []netip.AddrPort // the endpoints of every Hold
 }
 
 // Name implements lb.Balancer.
 func (f *FakeBalancer) Name() string { return f.Label }
 
 // Look implements lb.Balancer.
-func (f *FakeBalancer) Look(ctx context.Context, at []netip.AddrPort) (lb.View, error) {
-	f.Asked = append(f.Asked, at)
+func (f *FakeBalancer) Look(ctx context.Context, _ []netip.AddrPort) (lb.View, error) {
 	return f.View, f.fail(ctx)
 }
 
 // Hold implements lb.Balancer.
-func (f *FakeBalancer) Hold(ctx context.Context, _ []netip.AddrPort, on bool) (string, error) {
+func (f *FakeBalancer) Hold(ctx context.Context, at []netip.AddrPort, on bool) (string, error) {
+	f.Held = append(f.Held, at...)
 	if f.OnHold != nil {
 		f.OnHold(on)
 	}

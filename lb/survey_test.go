@@ -1,0 +1,70 @@
+package lb_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/lb"
+)
+
+func TestSurveyAdopts(t *testing.T) {
+	w := newWorld(passing())
+	w.show(running(lb.Up, 0))
+	state, regs, detail, err := w.members(t).Survey(t.Context(), "gateway-1")
+	if err != nil || state != cutover.Serving || len(regs) != 1 || regs[0].Tags[0] != "adopted" || detail == "" {
+		t.Errorf("%q %+v %s %v", state, regs, detail, err)
+	}
+	w.lb1.Err = errors.New("refused")
+	if _, _, _, err := w.members(t).Survey(t.Context(), "gateway-1"); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestCheckListsEverything(t *testing.T) {
+	w := newWorld(passing())
+	w.show(running(lb.Up, 0))
+	if found := w.members(t).Check(t.Context(), "gateway-1"); len(found) != 0 {
+		t.Errorf("%v", found)
+	}
+	w.lb1.Err, w.lb2.View = errors.New("refused"), lacking
+	found := w.members(t).Check(t.Context(), "gateway-1")
+	if len(found) != 2 || !strings.Contains(found[0].Error(), "lb-1") || !strings.Contains(found[1].Error(), "load balancer lb-2: no server leads to gateway-1 at 10.0.0.1:5555") {
+		t.Errorf("%v", found)
+	}
+}
+
+// A registration is journaled: nothing of a check goes there, its headers may hold a password.
+func TestJournaledRegistrationHoldsNoCheck(t *testing.T) {
+	r := passing()
+	r.Check = lb.Check{HTTP: "/health", Header: map[string][]string{"Authorization": {"secret"}}}
+	r.CheckOutput = "secret"
+	text, err := json.Marshal(r)
+	if err != nil || strings.Contains(string(text), "secret") {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	good := lb.Service{Name: "gw", Port: 1, Check: lb.Check{TCP: true, Interval: time.Second}}
+	cases := map[string]func(*lb.Config){
+		"no service":  func(c *lb.Config) { c.Services = nil },
+		"port 0":      func(c *lb.Config) { c.Services = []lb.Service{{Name: "gw", Check: good.Check}} },
+		"check needs": func(c *lb.Config) { c.Services = []lb.Service{{Name: "gw", Port: 1}} },
+		"interval":    func(c *lb.Config) { c.Services = []lb.Service{{Name: "gw", Port: 1, Check: lb.Check{TCP: true}}} },
+		"no name":     func(c *lb.Config) { c.Services = []lb.Service{{Port: 1}} },
+		"--without x": func(c *lb.Config) { c.Without = []string{"x"} },
+		"balancer x":  func(c *lb.Config) { good.Via = []string{"x"}; c.Services = []lb.Service{good} },
+		"twice":       func(c *lb.Config) { c.Balancers = append(c.Balancers, c.Balancers[0]) },
+	}
+	for want, spoil := range cases {
+		w := newWorld()
+		spoil(&w.cfg)
+		if _, err := lb.New(w.cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
