@@ -69,8 +69,10 @@ func (s Step) with(targets []string) Step {
 func (p Plan) flush(out Step) []Step {
 	var steps []Step
 	for i := 1; i < len(p.Spec.Ladder); i++ {
-		steps = append(steps, Step{Kind: Workload, Targets: out.Targets, From: p.Spec.Ladder[i-1], To: p.Spec.Ladder[i],
-			Cause: p.Spec.Prepares, Batch: out.Batch, Timeout: p.Spec.Budgets.Quiesce, OnTimeout: Warn})
+		steps = append(steps, Step{
+			Kind: Workload, Targets: out.Targets, From: p.Spec.Ladder[i-1], To: p.Spec.Ladder[i],
+			Cause: p.Spec.Prepares, Batch: out.Batch, Timeout: p.Spec.Budgets.Quiesce, OnTimeout: Warn,
+		})
 	}
 	return steps
 }

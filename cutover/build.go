@@ -129,10 +129,14 @@ func (b *builder) add(step Step) {
 // batch starts the new containers of some pairs together, then shifts the nodes, a few at a time.
 func (b *builder) batch(pairs []Pair) {
 	t, s := b.spec.Budgets, b.spec.Strategy
-	b.add(Step{Kind: Container, Targets: news(pairs), From: Absent, To: Stopped,
-		Cause: "create from " + b.spec.Image.Ref, Timeout: t.Create, UndoTimeout: t.Stop})
-	b.add(Step{Kind: Container, Targets: news(pairs), From: Stopped, To: Healthy,
-		Cause: b.readiness(), Timeout: t.Start, UndoTimeout: t.Stop, Hold: s.Hold})
+	b.add(Step{
+		Kind: Container, Targets: news(pairs), From: Absent, To: Stopped,
+		Cause: "create from " + b.spec.Image.Ref, Timeout: t.Create, UndoTimeout: t.Stop,
+	})
+	b.add(Step{
+		Kind: Container, Targets: news(pairs), From: Stopped, To: Healthy,
+		Cause: b.readiness(), Timeout: t.Start, UndoTimeout: t.Stop, Hold: s.Hold,
+	})
 	for shifted := range slices.Chunk(pairs, s.Shift) {
 		b.shift(shifted)
 	}
@@ -143,32 +147,48 @@ func (b *builder) batch(pairs []Pair) {
 func (b *builder) shift(pairs []Pair) {
 	t, s := b.spec.Budgets, b.spec.Strategy
 	old, fresh := olds(pairs), news(pairs)
-	b.add(Step{Kind: Member, Targets: fresh, From: Out, To: Drained,
-		Cause: "register in Consul, in maintenance", Timeout: t.Join, UndoTimeout: t.Join})
-	b.add(Step{Kind: Member, Targets: fresh, From: Drained, To: Serving,
-		Cause: b.agreement(), Timeout: t.Join, UndoTimeout: t.Drain, Hold: s.Hold, OnTimeout: t.OnDrainTimeout})
-	b.add(Step{Kind: Member, Targets: old, From: Serving, To: Drained,
-		Cause: "no lb worker can reach it, nothing in flight", Timeout: t.Drain, UndoTimeout: t.Join, OnTimeout: t.OnDrainTimeout})
-	b.add(Step{Kind: Member, Targets: old, From: Drained, To: Out,
-		Cause: "deregister", Timeout: t.Join, UndoTimeout: t.Join})
+	b.add(Step{
+		Kind: Member, Targets: fresh, From: Out, To: Drained,
+		Cause: "register in Consul, in maintenance", Timeout: t.Join, UndoTimeout: t.Join,
+	})
+	b.add(Step{
+		Kind: Member, Targets: fresh, From: Drained, To: Serving,
+		Cause: b.agreement(), Timeout: t.Join, UndoTimeout: t.Drain, Hold: s.Hold, OnTimeout: t.OnDrainTimeout,
+	})
+	b.add(Step{
+		Kind: Member, Targets: old, From: Serving, To: Drained,
+		Cause: "no lb worker can reach it, nothing in flight", Timeout: t.Drain, UndoTimeout: t.Join, OnTimeout: t.OnDrainTimeout,
+	})
+	b.add(Step{
+		Kind: Member, Targets: old, From: Drained, To: Out,
+		Cause: "deregister", Timeout: t.Join, UndoTimeout: t.Join,
+	})
 	for i := 1; i < len(b.spec.Ladder); i++ {
-		b.add(Step{Kind: Workload, Targets: old, From: b.spec.Ladder[i-1], To: b.spec.Ladder[i],
-			Cause: b.spec.Prepares, Timeout: t.Quiesce, UndoTimeout: t.Stop + t.Start})
+		b.add(Step{
+			Kind: Workload, Targets: old, From: b.spec.Ladder[i-1], To: b.spec.Ladder[i],
+			Cause: b.spec.Prepares, Timeout: t.Quiesce, UndoTimeout: t.Stop + t.Start,
+		})
 	}
-	b.add(Step{Kind: Container, Targets: old, From: Healthy, To: Stopped,
-		Cause: "replaced by " + strings.Join(fresh, ", "), Timeout: t.Stop, UndoTimeout: t.Start})
+	b.add(Step{
+		Kind: Container, Targets: old, From: Healthy, To: Stopped,
+		Cause: "replaced by " + strings.Join(fresh, ", "), Timeout: t.Stop, UndoTimeout: t.Start,
+	})
 }
 
 // finish watches the new fleet serve, then removes the old one.
 func (b *builder) finish() {
 	t, s := b.spec.Budgets, b.spec.Strategy
 	if s.Soak > 0 {
-		b.add(Step{Kind: Member, Targets: news(b.plan.Pairs), From: Serving, To: Serving,
-			Cause: "soak: the new fleet serves", Timeout: t.Join, UndoTimeout: t.Join, Hold: s.Soak})
+		b.add(Step{
+			Kind: Member, Targets: news(b.plan.Pairs), From: Serving, To: Serving,
+			Cause: "soak: the new fleet serves", Timeout: t.Join, UndoTimeout: t.Join, Hold: s.Soak,
+		})
 		b.count++
 	}
-	b.add(Step{Kind: Container, Targets: olds(b.plan.Pairs), From: Stopped, To: Absent,
-		Cause: "every node is done", Timeout: t.Stop, UndoTimeout: t.Stop, OneWay: true})
+	b.add(Step{
+		Kind: Container, Targets: olds(b.plan.Pairs), From: Stopped, To: Absent,
+		Cause: "every node is done", Timeout: t.Stop, UndoTimeout: t.Stop, OneWay: true,
+	})
 }
 
 func (b *builder) readiness() string {

@@ -31,8 +31,10 @@ func (s status) String() string {
 type part map[string]status
 
 func newFleet(p Plan, seen World) *fleet {
-	f := &fleet{status: map[string]status{}, minServing: p.Spec.Strategy.MinServing,
-		maxRunning: len(seen.Nodes) + p.Spec.Strategy.MaxSurge, workloads: p.Spec.Ladder}
+	f := &fleet{
+		status: map[string]status{}, minServing: p.Spec.Strategy.MinServing,
+		maxRunning: len(seen.Nodes) + p.Spec.Strategy.MaxSurge, workloads: p.Spec.Ladder,
+	}
 	for _, node := range seen.Nodes {
 		s := status{node.Container, node.Member, node.Workload, node.Member == Serving}
 		if len(f.workloads) < 2 {

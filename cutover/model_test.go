@@ -19,8 +19,10 @@ func testSpec() cutover.Spec {
 		Ladder:    []cutover.State{cutover.Active, cutover.Quiesced},
 		Driver:    "apigateway", Prepares: "flush licence, performance and quota data", Readiness: "health, engine",
 		Strategy: cutover.Strategy{MaxSurge: 1, Hold: 2 * time.Second, Soak: 5 * time.Second},
-		Budgets: cutover.Budgets{Create: 10 * time.Second, Start: 20 * time.Second, Join: 10 * time.Second,
-			Drain: 30 * time.Second, Quiesce: 15 * time.Second, Stop: 12 * time.Second},
+		Budgets: cutover.Budgets{
+			Create: 10 * time.Second, Start: 20 * time.Second, Join: 10 * time.Second,
+			Drain: 30 * time.Second, Quiesce: 15 * time.Second, Stop: 12 * time.Second,
+		},
 	}
 }
 
@@ -50,8 +52,10 @@ func newModel(t *testing.T, nodes int, change func(*cutover.Spec)) *model {
 	}
 	m.plan = plan
 	m.world.MaxRunning = nodes + plan.Spec.Strategy.MaxSurge
-	m.runner = cutover.Runner{Clock: m.world.Clock, Resources: m.world.Resources(),
-		Emit: func(e cutover.Event) { m.events = append(m.events, e) }}
+	m.runner = cutover.Runner{
+		Clock: m.world.Clock, Resources: m.world.Resources(),
+		Emit: func(e cutover.Event) { m.events = append(m.events, e) },
+	}
 	return m
 }
 

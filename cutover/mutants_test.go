@@ -11,9 +11,12 @@ import (
 
 // Each mutant is a mistake that somebody could make in the runner. The tests of this package must notice every one.
 var mutants = []struct{ name, file, was, becomes string }{
-	{"advance without observing", "step.go",
-		`all := a.askedAll() && missing(seen, a.step.To) == ""`, `all := a.askedAll()`},
-	{"skip asking when it already looks right", "step.go",
+	{
+		"advance without observing", "step.go",
+		`all := a.askedAll() && missing(seen, a.step.To) == ""`, `all := a.askedAll()`,
+	},
+	{
+		"skip asking when it already looks right", "step.go",
 		`	for i := range a.targets {
 		t := &a.targets[i]
 		now := a.Clock.Now()`,
@@ -24,41 +27,62 @@ var mutants = []struct{ name, file, was, becomes string }{
 		if first[i].State == a.step.To {
 			t.asked = true
 			continue
-		}`},
-	{"step in flight not undone", "journal.go",
+		}`,
+	},
+	{
+		"step in flight not undone", "journal.go",
 		`j.Direction, j.TurnedAt, j.Cursor, j.Reason, j.Outcome = Back, j.Cursor, 0, reason, ""`,
-		`j.Direction, j.TurnedAt, j.Cursor, j.Reason, j.Outcome = Back, j.Cursor-1, 0, reason, ""`},
-	{"lost lock ignored", "runner.go",
+		`j.Direction, j.TurnedAt, j.Cursor, j.Reason, j.Outcome = Back, j.Cursor-1, 0, reason, ""`,
+	},
+	{
+		"lost lock ignored", "runner.go",
 		`	case <-r.session.Lost():
 		return true`, `	case <-r.session.Lost():
-		return false`},
-	{"hold ignored", "step.go",
-		`if all && now.Sub(a.held) >= a.step.Hold {`, `if all {`},
-	{"a gap does not end the hold", "step.go",
+		return false`,
+	},
+	{
+		"hold ignored", "step.go",
+		`if all && now.Sub(a.held) >= a.step.Hold {`, `if all {`,
+	},
+	{
+		"a gap does not end the hold", "step.go",
 		`		a.held = time.Time{}
-`, ``},
-	{"abort cancels its own undo", "runner.go",
+`, ``,
+	},
+	{
+		"abort cancels its own undo", "runner.go",
 		`if request, ok := r.session.Asked(); ok && request.What == RequestAbort && !r.told {
 		if r.canTurn() {`,
 		`if request, ok := r.session.Asked(); ok && request.What == RequestAbort && !r.told {
-		if true {`},
-	{"the first signal stops the way back", "runner.go",
-		`		case r.heeded > 1:`, `		case r.heeded > 0 && r.journal.Direction == Back:`},
-	{"one-way is not guarded", "back.go",
+		if true {`,
+	},
+	{
+		"the first signal stops the way back", "runner.go",
+		`		case r.heeded > 1:`, `		case r.heeded > 0 && r.journal.Direction == Back:`,
+	},
+	{
+		"one-way is not guarded", "back.go",
 		`		if p.Steps[i].OneWay {
 			return false`, `		if p.Steps[i].OneWay {
-			return true`},
-	{"a rollback is rolled back", "runner.go",
+			return true`,
+	},
+	{
+		"a rollback is rolled back", "runner.go",
 		`			if r.journal.Direction == Back {
 				return r.stuck(`, `			if false {
-				return r.stuck(`},
-	{"the cursor is saved after asking", "runner.go",
+				return r.stuck(`,
+	},
+	{
+		"the cursor is saved after asking", "runner.go",
 		`	if err := r.save(ctx); err != nil {
 		return nil, err
 	}
-	entry.Started`, `	entry.Started`},
-	{"stragglers are cut while a balancer can't be read", "step.go",
-		`if s.Err != nil || (s.State != want && !s.Stragglers) {`, `if s.Err != nil {`},
+	entry.Started`, `	entry.Started`,
+	},
+	{
+		"stragglers are cut while a balancer can't be read", "step.go",
+		`if s.Err != nil || (s.State != want && !s.Stragglers) {`, `if s.Err != nil {`,
+	},
 }
 
 func TestMutantsAreNoticed(t *testing.T) {

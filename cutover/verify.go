@@ -35,7 +35,7 @@ func (p Plan) Verify(seen World) error {
 // verifyBatch goes forward through the steps of one batch, and back to its beginning from each of them. By
 // induction over the batches every way back leads to the fleet as it was seen.
 func (p Plan) verifyBatch(now *fleet, start, end int) error {
-	targets := targetsOf(p, p.Steps[start:end])
+	targets := targetsOf(p.Steps[start:end])
 	begin := now.part(targets)
 	for i := start; i < end; i++ {
 		unmoved := now.part(targets)
@@ -90,7 +90,7 @@ func (p Plan) sameWorld(seen World) error {
 	return errors.Join(moved...)
 }
 
-func targetsOf(p Plan, steps []Step) []string {
+func targetsOf(steps []Step) []string {
 	var names []string
 	known := map[string]bool{}
 	add := func(name string) {

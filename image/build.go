@@ -104,8 +104,10 @@ func (b *Build) Run(ctx context.Context) error {
 		labels = map[string]string{}
 	}
 	labels[LabelFingerprint], labels[LabelBase] = b.Fingerprint, b.Base
-	response, err := b.engine.ImageBuild(ctx, reader, build.ImageBuildOptions{Tags: []string{b.Ref}, Labels: labels,
-		Remove: true, ForceRemove: true})
+	response, err := b.engine.ImageBuild(ctx, reader, build.ImageBuildOptions{
+		Tags: []string{b.Ref}, Labels: labels,
+		Remove: true, ForceRemove: true,
+	})
 	if err != nil {
 		return fmt.Errorf("build %s: %w", b.Ref, err)
 	}

@@ -162,8 +162,10 @@ func zipEntries(source, to string) ([]entry, error) {
 		if !filepath.IsLocal(file.Name) || !file.Mode().IsRegular() {
 			return nil, fmt.Errorf("%s: %q leads out of the package or is no regular file: make the zip anew", source, file.Name)
 		}
-		more, err := summed(entry{to: path.Join(to, strings.TrimPrefix(file.Name, top)), mode: sane(file.Mode()),
-			size: int64(file.UncompressedSize64), open: fromZip(source, file.Name)}, source)
+		more, err := summed(entry{
+			to: path.Join(to, strings.TrimPrefix(file.Name, top)), mode: sane(file.Mode()),
+			size: int64(file.UncompressedSize64), open: fromZip(source, file.Name),
+		}, source)
 		if err != nil {
 			return nil, err
 		}

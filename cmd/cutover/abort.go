@@ -11,7 +11,8 @@ import (
 )
 
 func newAbort(o *options) *cobra.Command {
-	return &cobra.Command{Use: "abort", Args: cobra.NoArgs, Short: "Make the rollout that another terminal runs stop and go back",
+	return &cobra.Command{
+		Use: "abort", Args: cobra.NoArgs, Short: "Make the rollout that another terminal runs stop and go back",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := open(*o)
 			if err != nil {
@@ -25,7 +26,8 @@ func newAbort(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "asked: the rollout stops and goes back; watch it with cutover status") //nolint:errcheck // only told
+			fmt.Fprintln(cmd.OutOrStdout(), "asked: the rollout stops and goes back; watch it with cutover status")
 			return nil
-		}}
+		},
+	}
 }

@@ -13,10 +13,12 @@ import (
 )
 
 func newApply(o *options) *cobra.Command {
-	return runFlags(&cobra.Command{Use: "apply [PLANFILE]", Args: cobra.MaximumNArgs(1), Short: "Replace the fleet's containers, one observed step at a time",
+	return runFlags(&cobra.Command{
+		Use: "apply [PLANFILE]", Args: cobra.MaximumNArgs(1), Short: "Replace the fleet's containers, one observed step at a time",
 		Long: "Apply prints the plan, asks, and carries it out. A plan saved with plan --out is refused when the fleet has changed since.\n" +
 			"The first SIGINT or SIGTERM goes back, the second stops where it is.",
-		RunE: func(cmd *cobra.Command, args []string) error { return apply(cmd, *o, args) }}, o)
+		RunE: func(cmd *cobra.Command, args []string) error { return apply(cmd, *o, args) },
+	}, o)
 }
 
 func apply(cmd *cobra.Command, o options, args []string) error {

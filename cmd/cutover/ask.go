@@ -20,7 +20,7 @@ func confirm(cmd *cobra.Command, o options, question string) error {
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return errors.New("there is no terminal to ask on: say --yes to go ahead; nothing was touched")
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "\n%s [y/N] ", question) //nolint:errcheck // an unread question is answered with no
+	fmt.Fprintf(cmd.ErrOrStderr(), "\n%s [y/N] ", question)
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {
 		return errors.New("not confirmed: nothing was touched")

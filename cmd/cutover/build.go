@@ -8,7 +8,8 @@ import (
 )
 
 func newBuild(o *options) *cobra.Command {
-	return &cobra.Command{Use: "build", Args: cobra.NoArgs, Short: "Build the fixed image, or say that it is built already",
+	return &cobra.Command{
+		Use: "build", Args: cobra.NoArgs, Short: "Build the fixed image, or say that it is built already",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := open(*o)
 			if err != nil {
@@ -33,10 +34,13 @@ func newBuild(o *options) *cobra.Command {
 				did = "built"
 			}
 			if o.json() {
-				return printJSON(cmd, map[string]any{"image": build.Ref, "fingerprint": build.Fingerprint, "base": build.Base,
-					"files": build.Files, "bytes": build.Size, "built": !built})
+				return printJSON(cmd, map[string]any{
+					"image": build.Ref, "fingerprint": build.Fingerprint, "base": build.Base,
+					"files": build.Files, "bytes": build.Size, "built": !built,
+				})
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %d files, %d bytes on top of %s\n", build.Ref, did, build.Files, build.Size, s.config.Image.Base) //nolint:errcheck // only told
+			fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %d files, %d bytes on top of %s\n", build.Ref, did, build.Files, build.Size, s.config.Image.Base)
 			return nil
-		}}
+		},
+	}
 }

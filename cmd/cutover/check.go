@@ -13,7 +13,8 @@ import (
 )
 
 func newCheck(o *options) *cobra.Command {
-	return &cobra.Command{Use: "check", Args: cobra.NoArgs, Short: "List everything that could stop a cutover, each with its remedy; touch nothing",
+	return &cobra.Command{
+		Use: "check", Args: cobra.NoArgs, Short: "List everything that could stop a cutover, each with its remedy; touch nothing",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := open(*o)
 			if err != nil {
@@ -27,17 +28,18 @@ func newCheck(o *options) *cobra.Command {
 			}
 			if len(problems) == 0 {
 				if !o.json() {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing stands in the way of a cutover\n", s.config.Service) //nolint:errcheck // only told
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing stands in the way of a cutover\n", s.config.Service)
 				}
 				return nil
 			}
 			if !o.json() {
 				for i, problem := range problems {
-					fmt.Fprintf(cmd.OutOrStdout(), "%d. %s\n", i+1, problem) //nolint:errcheck // only told
+					fmt.Fprintf(cmd.OutOrStdout(), "%d. %s\n", i+1, problem)
 				}
 			}
 			return &endedError{cutover.Refused}
-		}}
+		},
+	}
 }
 
 func problemsIn(err error) []string {

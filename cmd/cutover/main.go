@@ -45,8 +45,7 @@ func (e *endedError) Error() string { return string(e.outcome) }
 
 // lines are the errors that an error joins, one each.
 func lines(err error) []string {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) && err == joined.(error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []string
 		for _, part := range joined.Unwrap() {
 			all = append(all, lines(part)...)

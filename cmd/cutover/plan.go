@@ -16,7 +16,8 @@ import (
 
 func newPlan(o *options) *cobra.Command {
 	var out string
-	cmd := &cobra.Command{Use: "plan", Args: cobra.NoArgs, Short: "Print what apply would do; touch nothing",
+	cmd := &cobra.Command{
+		Use: "plan", Args: cobra.NoArgs, Short: "Print what apply would do; touch nothing",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := open(*o)
 			if err != nil {
@@ -35,7 +36,8 @@ func newPlan(o *options) *cobra.Command {
 				return printJSON(cmd, plan)
 			}
 			return s.printPlan(cmd.Context(), cmd.OutOrStdout(), plan)
-		}}
+		},
+	}
 	cmd.Flags().StringVar(&out, "out", "", "save the plan for cutover apply FILE")
 	cmd.Flags().StringSliceVar(&o.without, "without", nil, "take a load balancer out of the agreement, by name")
 	return cmd
@@ -90,6 +92,6 @@ func (s *site) loadPlan(ctx context.Context, path string, without []string) (cut
 
 func newRolloutID() string {
 	id := make([]byte, 2)
-	rand.Read(id) //nolint:errcheck // it never fails (crypto/rand)
+	rand.Read(id) // it never fails (crypto/rand)
 	return hex.EncodeToString(id)
 }

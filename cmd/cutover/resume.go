@@ -10,17 +10,21 @@ import (
 )
 
 func newResume(o *options) *cobra.Command {
-	return runFlags(&cobra.Command{Use: "resume", Args: cobra.NoArgs, Short: "Carry an unfinished rollout on, in its direction",
+	return runFlags(&cobra.Command{
+		Use: "resume", Args: cobra.NoArgs, Short: "Carry an unfinished rollout on, in its direction",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return goOn(cmd, *o, func(*cutover.Journal) error { return nil })
-		}}, o)
+		},
+	}, o)
 }
 
 func newRollback(o *options) *cobra.Command {
-	return runFlags(&cobra.Command{Use: "rollback", Args: cobra.NoArgs, Short: "Go back from an unfinished rollout to the fleet as it was",
+	return runFlags(&cobra.Command{
+		Use: "rollback", Args: cobra.NoArgs, Short: "Go back from an unfinished rollout to the fleet as it was",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return goOn(cmd, *o, func(j *cutover.Journal) error { return j.TurnRound("rollback was asked for") })
-		}}, o)
+		},
+	}, o)
 }
 
 // goOn takes the journal of an unfinished rollout up where it is.
@@ -45,9 +49,9 @@ func goOn(cmd *cobra.Command, o options, turn func(*cutover.Journal) error) erro
 		return err
 	}
 	r := &rollout{site: s, cmd: cmd, options: o, journal: *journal}
-	fmt.Fprintf(r.people(), "rollout %s of %s: %s\n", journal.Plan.Spec.Rollout, journal.Plan.Spec.Service, where(*journal)) //nolint:errcheck // only told
+	fmt.Fprintf(r.people(), "rollout %s of %s: %s\n", journal.Plan.Spec.Rollout, journal.Plan.Spec.Service, where(*journal))
 	rest := cutover.Plan{Steps: journal.Steps()[min(journal.Cursor, len(journal.Steps())):]}
-	fmt.Fprintf(r.people(), "\n%s\n", rest.Rows()) //nolint:errcheck // only told
+	fmt.Fprintf(r.people(), "\n%s\n", rest.Rows())
 	if len(o.without) > 0 {
 		r.journal.Without = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(r.journal.Without), o.without...))))
 		applyWithout(&r.journal.Plan, o.without)
@@ -56,7 +60,7 @@ func goOn(cmd *cobra.Command, o options, turn func(*cutover.Journal) error) erro
 		return err
 	}
 	if len(r.journal.Without) > 0 {
-		fmt.Fprintf(r.people(), "NOT ASKED for their agreement: %v\n", r.journal.Without) //nolint:errcheck // only told
+		fmt.Fprintf(r.people(), "NOT ASKED for their agreement: %v\n", r.journal.Without)
 	}
 	if err := confirm(cmd, o, "Go on?"); err != nil {
 		return err

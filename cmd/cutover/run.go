@@ -44,13 +44,17 @@ func (r *rollout) carryOut(session cutover.Session) error {
 	signals := watchSignals()
 	defer signals.stop()
 	started := time.Now()
-	runner := cutover.Runner{Clock: cutover.WallClock{}, Emit: r.emit(),
+	runner := cutover.Runner{
+		Clock: cutover.WallClock{}, Emit: r.emit(),
 		Resources: map[cutover.Kind]cutover.Resource{cutover.Container: r.containers, cutover.Member: r.members, cutover.Workload: r.driver},
 		Poll:      map[cutover.Kind]time.Duration{cutover.Member: 20 * time.Millisecond, cutover.Container: 50 * time.Millisecond, cutover.Workload: 50 * time.Millisecond},
-		Limit:     30 * time.Second, Interrupts: signals.count, Wake: signals.wake}
+		Limit:     30 * time.Second, Interrupts: signals.count, Wake: signals.wake,
+	}
 	done := runner.Run(context.WithoutCancel(r.cmd.Context()), remembering, r.journal)
-	run := report.Run{Journal: done, Outcome: done.Outcome, Reason: done.Reason, Started: started, Finished: time.Now(),
-		Preparing: r.preparing, Earlier: earlier, Propagation: r.members.Propagations()}
+	run := report.Run{
+		Journal: done, Outcome: done.Outcome, Reason: done.Reason, Started: started, Finished: time.Now(),
+		Preparing: r.preparing, Earlier: earlier, Propagation: r.members.Propagations(),
+	}
 	if traffic != nil {
 		summary := traffic.Stop()
 		run.Probe = &summary
@@ -64,13 +68,15 @@ func (r *rollout) startProbe() (*probe.Probe, error) {
 	if len(c.Requests) == 0 {
 		return nil, nil
 	}
-	traffic := probe.Start(context.WithoutCancel(r.cmd.Context()), probe.Options{Requests: probeRequests(c), VersionHeader: c.VersionHeader,
+	traffic := probe.Start(context.WithoutCancel(r.cmd.Context()), probe.Options{
+		Requests: probeRequests(c), VersionHeader: c.VersionHeader,
 		Timeout: c.Timeout.Std(), Step: func() string {
 			if step := r.step.Load(); step != nil {
 				return *step
 			}
 			return "warm-up"
-		}})
+		},
+	})
 	if err := traffic.WarmUp(r.cmd.Context(), c.WarmUp.Std()); err != nil {
 		traffic.Stop()
 		return nil, err
@@ -130,10 +136,10 @@ func (r *rollout) width() int {
 func (r *rollout) end(final report.Report) error {
 	if r.options.report != "" {
 		if err := final.Write(r.options.report); err != nil {
-			fmt.Fprintln(r.cmd.ErrOrStderr(), "cutover:", err) //nolint:errcheck // the outcome matters more
+			fmt.Fprintln(r.cmd.ErrOrStderr(), "cutover:", err)
 		}
 	}
-	fmt.Fprint(r.people(), "\n", final) //nolint:errcheck // a closed terminal does not change the outcome
+	fmt.Fprint(r.people(), "\n", final)
 	if r.options.json() {
 		if err := printJSON(r.cmd, final); err != nil {
 			return err

@@ -54,9 +54,11 @@ func open(o options) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.docker = docker.Options{Service: c.Service, Host: host.Name, Label: c.Containers.Label, Network: c.Containers.Network,
+	s.docker = docker.Options{
+		Service: c.Service, Host: host.Name, Label: c.Containers.Label, Network: c.Containers.Network,
 		Publish: c.Containers.Publish, HostAddr: host.Addr, Ports: ports, Share: c.Containers.Share,
-		SetEnv: c.Containers.Env.Set, UnsetEnv: c.Containers.Env.Unset, StopTimeout: c.Containers.StopTimeout.Std()}
+		SetEnv: c.Containers.Env.Set, UnsetEnv: c.Containers.Env.Unset, StopTimeout: c.Containers.StopTimeout.Std(),
+	}
 	if s.driver, err = s.newDriver(); err != nil {
 		return nil, err
 	}
@@ -106,11 +108,15 @@ func (s *site) newDriver() (driver.Driver, error) {
 		if err != nil {
 			return nil, err
 		}
-		return driver.NewAPIGateway(&driver.APIGateway{User: d.User, Password: password, AdminPort: d.Port, QuiescePort: d.QuiescePort,
-			DiagnosticPort: d.DiagnosticPort, Flush: d.Flush, Containers: containers}), nil
+		return driver.NewAPIGateway(&driver.APIGateway{
+			User: d.User, Password: password, AdminPort: d.Port, QuiescePort: d.QuiescePort,
+			DiagnosticPort: d.DiagnosticPort, Flush: d.Flush, Containers: containers,
+		}), nil
 	case "http":
-		return driver.NewHTTP(driver.HTTP{Port: d.Port, ReadyPath: d.Ready, ReadyStatus: d.Expect, QuiescePath: d.Quiesce,
-			DonePath: d.Done, Containers: containers}), nil
+		return driver.NewHTTP(driver.HTTP{
+			Port: d.Port, ReadyPath: d.Ready, ReadyStatus: d.Expect, QuiescePath: d.Quiesce,
+			DonePath: d.Done, Containers: containers,
+		}), nil
 	default:
 		return driver.None{}, nil
 	}
@@ -134,7 +140,8 @@ func (s *site) newMembers(without []string) (*lb.Members, error) {
 		}
 		balancers = append(balancers, balancer)
 	}
-	return lb.New(lb.Config{Services: services(c.Members), Balancers: balancers, Without: without,
+	return lb.New(lb.Config{
+		Services: services(c.Members), Balancers: balancers, Without: without,
 		Locate: func(ctx context.Context, target string) (cutover.Place, error) { return s.fleet.Locate(ctx, target) },
 		Agent:  func(string) lb.Intent { return agent },
 		Known:  s.known,
@@ -152,8 +159,10 @@ func newBalancer(b config.LoadBalancer) (lb.Balancer, error) {
 func services(members []config.Member) []lb.Service {
 	var services []lb.Service
 	for _, m := range members {
-		services = append(services, lb.Service{Name: m.Service, Port: m.Port, Check: lb.Check{HTTP: m.Check.HTTP, TCP: m.Check.TCP,
-			Interval: m.Check.Interval.Std(), Timeout: m.Check.Timeout.Std()}})
+		services = append(services, lb.Service{Name: m.Service, Port: m.Port, Check: lb.Check{
+			HTTP: m.Check.HTTP, TCP: m.Check.TCP,
+			Interval: m.Check.Interval.Std(), Timeout: m.Check.Timeout.Std(),
+		}})
 	}
 	return services
 }

@@ -27,7 +27,8 @@ type statusReport struct {
 }
 
 func newStatus(o *options) *cobra.Command {
-	return &cobra.Command{Use: "status", Args: cobra.NoArgs, Short: "Tell what is running and how far it has come; needs no lock",
+	return &cobra.Command{
+		Use: "status", Args: cobra.NoArgs, Short: "Tell what is running and how far it has come; needs no lock",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := open(*o)
 			if err != nil {
@@ -41,9 +42,10 @@ func newStatus(o *options) *cobra.Command {
 			if o.json() {
 				return printJSON(cmd, status)
 			}
-			fmt.Fprint(cmd.OutOrStdout(), status) //nolint:errcheck // only told
+			fmt.Fprint(cmd.OutOrStdout(), status)
 			return nil
-		}}
+		},
+	}
 }
 
 func statusOf(service string, journal *cutover.Journal, holder *cutover.Holder) statusReport {

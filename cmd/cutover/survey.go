@@ -76,21 +76,28 @@ func (s *site) preflight(ctx context.Context, seen cutover.World) []error {
 // spec is what the configuration wants, for this rollout and image.
 func (s *site) spec(rollout string, image cutover.Image, without []string) cutover.Spec {
 	c := s.config
-	spec := cutover.Spec{Service: c.Service, Rollout: rollout, Image: image, Driver: c.Driver.Kind, Ladder: s.driver.Ladder(),
+	spec := cutover.Spec{
+		Service: c.Service, Rollout: rollout, Image: image, Driver: c.Driver.Kind, Ladder: s.driver.Ladder(),
 		Prepares: "quiesce: let go of what it holds in memory", Readiness: readiness[c.Driver.Kind],
-		Strategy: cutover.Strategy{MinServing: c.Strategy.MinServing, MaxSurge: c.Strategy.MaxSurge, Start: c.Strategy.Start,
-			Shift: c.Strategy.Shift, Hold: c.Strategy.Hold.Std(), Soak: c.Strategy.Soak.Std()},
-		Budgets: cutover.Budgets{Create: c.Strategy.Timeouts.Create.Std(), Start: c.Strategy.Timeouts.Start.Std(),
+		Strategy: cutover.Strategy{
+			MinServing: c.Strategy.MinServing, MaxSurge: c.Strategy.MaxSurge, Start: c.Strategy.Start,
+			Shift: c.Strategy.Shift, Hold: c.Strategy.Hold.Std(), Soak: c.Strategy.Soak.Std(),
+		},
+		Budgets: cutover.Budgets{
+			Create: c.Strategy.Timeouts.Create.Std(), Start: c.Strategy.Timeouts.Start.Std(),
 			Join: c.Strategy.Timeouts.Join.Std(), Drain: c.Strategy.Drain.Timeout.Std(), Quiesce: c.Strategy.Timeouts.Quiesce.Std(),
-			Stop: c.Containers.StopTimeout.Std() + stopMargin, OnDrainTimeout: cutover.Policy(c.Strategy.Drain.OnTimeout)},
+			Stop: c.Containers.StopTimeout.Std() + stopMargin, OnDrainTimeout: cutover.Policy(c.Strategy.Drain.OnTimeout),
+		},
 	}
 	if c.Driver.Kind == "apigateway" {
 		spec.Prepares = "flush licence, performance and quota data"
 		spec.Strategy.Shift = 1 // the vendor's procedure quiesces one node after the other
 	}
 	for _, b := range c.LoadBalancers {
-		spec.Balancers = append(spec.Balancers, cutover.Balancer{Name: b.Name, Blind: b.Kind == "blind", Settle: b.Settle.Std(),
-			Without: slices.Contains(without, b.Name)})
+		spec.Balancers = append(spec.Balancers, cutover.Balancer{
+			Name: b.Name, Blind: b.Kind == "blind", Settle: b.Settle.Std(),
+			Without: slices.Contains(without, b.Name),
+		})
 	}
 	return spec
 }

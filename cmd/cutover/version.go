@@ -12,7 +12,8 @@ import (
 var version = "dev"
 
 func newVersion(o *options) *cobra.Command {
-	return &cobra.Command{Use: "version", Args: cobra.NoArgs, Short: "Print the version",
+	return &cobra.Command{
+		Use: "version", Args: cobra.NoArgs, Short: "Print the version",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			revision := ""
 			if info, ok := debug.ReadBuildInfo(); ok {
@@ -25,7 +26,8 @@ func newVersion(o *options) *cobra.Command {
 			if o.json() {
 				return printJSON(cmd, map[string]string{"version": version, "revision": revision, "go": runtime.Version()})
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "cutover", version, revision, runtime.Version()) //nolint:errcheck // only told
+			fmt.Fprintln(cmd.OutOrStdout(), "cutover", version, revision, runtime.Version())
 			return nil
-		}}
+		},
+	}
 }

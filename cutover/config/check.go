@@ -35,6 +35,21 @@ func (c Config) problems() []problem {
 	if c.Consul.Address == "" {
 		say("consul.address", "missing: the address of the local Consul agent, such as http://127.0.0.1:8500")
 	}
+	c.imageProblems(say)
+	c.driverProblems(say, oneOf)
+	c.balancerProblems(say, oneOf)
+	c.probeProblems(say)
+	oneOf("strategy.kind", c.Strategy.Kind, "rolling")
+	oneOf("strategy.drain.on_timeout", c.Strategy.Drain.OnTimeout, "fail", "continue")
+	if c.State == "consul" {
+		say("state", "state in Consul is not supported yet: give a folder, such as file:///var/lib/cutover")
+	}
+	return found
+}
+
+type sayer func(key, format string, args ...any)
+
+func (c Config) imageProblems(say sayer) {
 	switch {
 	case c.Image.Ref == "" && c.Image.Base == "":
 		say("image", "give ref (an image that is there) or base (what to build it on)")
@@ -43,6 +58,9 @@ func (c Config) problems() []problem {
 	case c.Image.Base != "" && c.Image.Tag == "":
 		say("image.tag", "missing: the name of the built image, such as ops/gateway:10.15-{{.Fingerprint}}")
 	}
+}
+
+func (c Config) driverProblems(say sayer, oneOf func(key, value string, allowed ...string)) {
 	oneOf("driver.kind", c.Driver.Kind, "apigateway", "http", "none")
 	if c.Driver.Kind == "apigateway" && c.Driver.User == "" {
 		say("driver.user", "missing: API Gateway's administrator")
@@ -53,7 +71,9 @@ func (c Config) problems() []problem {
 	if c.Driver.Quiesce != "" && c.Driver.Done == "" {
 		say("driver.quiesce", "needs driver.done, a path that answers 200 once quiescing is over")
 	}
-	c.balancerProblems(say, oneOf)
+}
+
+func (c Config) probeProblems(say sayer) {
 	for i, request := range c.Probe.Requests {
 		if u, err := url.Parse(request.URL); err != nil || u.Host == "" {
 			say(fmt.Sprintf("probe.requests[%d].url", i), "%q is not a URL", request.URL)
@@ -62,15 +82,7 @@ func (c Config) problems() []problem {
 			say(fmt.Sprintf("probe.requests[%d].rate", i), "%g per second is not between 0 and 1000", request.Rate)
 		}
 	}
-	oneOf("strategy.kind", c.Strategy.Kind, "rolling")
-	oneOf("strategy.drain.on_timeout", c.Strategy.Drain.OnTimeout, "fail", "continue")
-	if c.State == "consul" {
-		say("state", "state in Consul is not supported yet: give a folder, such as file:///var/lib/cutover")
-	}
-	return found
 }
-
-type sayer func(key, format string, args ...any)
 
 func (c Config) containerProblems(say sayer) {
 	if c.Containers.Label == "" {

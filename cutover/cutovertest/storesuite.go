@@ -123,8 +123,10 @@ func acquire(t *testing.T, store cutover.Store, serviceName string) cutover.Sess
 
 func sampleJournal() cutover.Journal {
 	world := NewWorld(3)
-	plan, err := cutover.Build(cutover.Spec{Service: "api-gateway", Rollout: "7f3a",
-		Image: cutover.Image{Ref: "gateway:2", ID: "sha256:2222"}}, world.Seen())
+	plan, err := cutover.Build(cutover.Spec{
+		Service: "api-gateway", Rollout: "7f3a",
+		Image: cutover.Image{Ref: "gateway:2", ID: "sha256:2222"},
+	}, world.Seen())
 	if err != nil {
 		panic(err)
 	}

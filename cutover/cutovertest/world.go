@@ -47,8 +47,10 @@ type effect struct {
 
 // NewWorld is a fleet of n nodes called gw-1 to gw-n that serve.
 func NewWorld(n int) *World {
-	w := &World{Clock: NewClock(), MinServing: n, MaxRunning: n + 1, Latency: 300 * time.Millisecond,
-		things: map[thing]cutover.State{}, startedAt: map[string]time.Time{}, flushed: map[string]bool{}, ever: map[string]bool{}}
+	w := &World{
+		Clock: NewClock(), MinServing: n, MaxRunning: n + 1, Latency: 300 * time.Millisecond,
+		things: map[thing]cutover.State{}, startedAt: map[string]time.Time{}, flushed: map[string]bool{}, ever: map[string]bool{},
+	}
 	for i := range n {
 		name := fmt.Sprintf("gw-%d", i+1)
 		w.put(cutover.Container, name, cutover.Healthy)
@@ -69,10 +71,12 @@ func (w *World) Seen() cutover.World {
 		if w.State(cutover.Container, name) == cutover.Absent {
 			return seen
 		}
-		seen.Nodes = append(seen.Nodes, cutover.Node{Name: name, Base: name, ID: "id-" + name,
+		seen.Nodes = append(seen.Nodes, cutover.Node{
+			Name: name, Base: name, ID: "id-" + name,
 			Image: cutover.Image{Ref: "gateway:1", ID: "sha256:1111"}, StartedAt: w.startedAt[name],
 			Container: w.State(cutover.Container, name), Member: w.State(cutover.Member, name),
-			Workload: w.State(cutover.Workload, name)})
+			Workload: w.State(cutover.Workload, name),
+		})
 	}
 }
 

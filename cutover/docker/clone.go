@@ -59,8 +59,10 @@ func endpointOf(old container.InspectResponse, endpoint *network.EndpointSetting
 	aliases := slices.DeleteFunc(slices.Clone(endpoint.Aliases), func(alias string) bool {
 		return alias == shortID(old.ID) || alias == containerName(old) || alias == old.Config.Hostname
 	})
-	return &network.EndpointSettings{Aliases: aliases, Links: slices.Clone(endpoint.Links), DriverOpts: endpoint.DriverOpts,
-		GwPriority: endpoint.GwPriority}
+	return &network.EndpointSettings{
+		Aliases: aliases, Links: slices.Clone(endpoint.Links), DriverOpts: endpoint.DriverOpts,
+		GwPriority: endpoint.GwPriority,
+	}
 }
 
 // primaryNetwork is the network that the container was created on.

@@ -17,7 +17,8 @@ const oldID = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 func oldContainer() container.InspectResponse {
 	return container.InspectResponse{
-		ContainerJSONBase: &container.ContainerJSONBase{ID: oldID, Name: "/gateway-1",
+		ContainerJSONBase: &container.ContainerJSONBase{
+			ID: oldID, Name: "/gateway-1",
 			State: &container.State{Running: true},
 			HostConfig: &container.HostConfig{
 				NetworkMode:   "edge",
@@ -29,7 +30,8 @@ func oldContainer() container.InspectResponse {
 					"5555/tcp": {{HostIP: "127.0.0.1", HostPort: "5555"}},
 					"9999/tcp": {{HostPort: ""}},
 				},
-			}},
+			},
+		},
 		Config: &container.Config{
 			Hostname: oldID[:12], Image: "gateway:1",
 			Env:        []string{"PATH=/bin", "GATEWAY_VERSION=1", "DATASTORE=http://ds", "SECRET=s3cret"},
@@ -75,8 +77,10 @@ func TestCloneSubtractsTheOldImage(t *testing.T) {
 	c := testClone(t, oldContainer(), oldImage())
 	want := container.Config{
 		Image: "gateway:2", Env: []string{"DATASTORE=http://ds", "SCHEDULER_NAME=gateway-1.7f3a"},
-		Labels: map[string]string{"com.docker.compose.service": "gateway", "com.docker.compose.config-hash": "abc",
-			LabelService: "api-gateway", LabelRollout: "7f3a", LabelReplaces: "gateway-1", LabelBase: "gateway-1"},
+		Labels: map[string]string{
+			"com.docker.compose.service": "gateway", "com.docker.compose.config-hash": "abc",
+			LabelService: "api-gateway", LabelRollout: "7f3a", LabelReplaces: "gateway-1", LabelBase: "gateway-1",
+		},
 		ExposedPorts: nat.PortSet{"4444/tcp": {}}, Volumes: map[string]struct{}{},
 	}
 	if !reflect.DeepEqual(*c.config, want) {

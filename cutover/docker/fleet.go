@@ -50,10 +50,7 @@ func (e *Fleet) Find(ctx context.Context, wanted string) (nodes []cutover.Node, 
 		inspected = append(inspected, c)
 	}
 	slices.SortFunc(inspected, func(a, b container.InspectResponse) int { return compareNames(a.Name, b.Name) })
-	ports, err := e.newPortPlan(ctx, all)
-	if err != nil {
-		return nil, nil, err
-	}
+	ports := e.newPortPlan(ctx, all)
 	for _, c := range inspected {
 		var moved map[nat.Port][]int
 		if c.Image != wanted {
@@ -62,8 +59,10 @@ func (e *Fleet) Find(ctx context.Context, wanted string) (nodes []cutover.Node, 
 			}
 			problems = append(problems, sideBySide(c, e.options)...)
 		}
-		node, err := e.node(ctx, c, facts{RestartPolicy: c.HostConfig.RestartPolicy,
-			Networks: slices.Sorted(maps.Keys(c.NetworkSettings.Networks)), Ports: moved})
+		node, err := e.node(ctx, c, facts{
+			RestartPolicy: c.HostConfig.RestartPolicy,
+			Networks:      slices.Sorted(maps.Keys(c.NetworkSettings.Networks)), Ports: moved,
+		})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -77,9 +76,11 @@ func (e *Fleet) node(ctx context.Context, c container.InspectResponse, known fac
 	if err != nil {
 		return cutover.Node{}, err
 	}
-	node := cutover.Node{Name: containerName(c), Base: baseName(c), Host: e.options.Host, ID: c.ID,
+	node := cutover.Node{
+		Name: containerName(c), Base: baseName(c), Host: e.options.Host, ID: c.ID,
 		Image: cutover.Image{Ref: c.Config.Image, ID: c.Image}, StartedAt: startedAt(c),
-		Facts: map[cutover.Kind]json.RawMessage{cutover.Container: remembered}}
+		Facts: map[cutover.Kind]json.RawMessage{cutover.Container: remembered},
+	}
 	seen, err := e.look(ctx, c)
 	if err != nil {
 		seen.Detail = err.Error()

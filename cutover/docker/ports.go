@@ -22,7 +22,7 @@ type portPlan struct {
 }
 
 // newPortPlan leaves out what any container of the engine, running or not, is bound to.
-func (e *Fleet) newPortPlan(ctx context.Context, containers []container.Summary) (*portPlan, error) {
+func (e *Fleet) newPortPlan(ctx context.Context, containers []container.Summary) *portPlan {
 	taken := map[int]bool{}
 	for _, summary := range containers {
 		for _, port := range summary.Ports {
@@ -43,7 +43,7 @@ func (e *Fleet) newPortPlan(ctx context.Context, containers []container.Summary)
 			}
 		}
 	}
-	return &portPlan{free: slices.DeleteFunc(slices.Clone(e.options.Ports), func(port int) bool { return taken[port] })}, nil
+	return &portPlan{free: slices.DeleteFunc(slices.Clone(e.options.Ports), func(port int) bool { return taken[port] })}
 }
 
 // move finds a new host port for each fixed one of an old container.

@@ -25,8 +25,10 @@ func run(t *testing.T, handler http.HandlerFunc, request probe.Request) probe.Su
 	defer server.Close()
 	request.URL = server.URL + request.URL
 	request.Rate = 200
-	p := probe.Start(t.Context(), probe.Options{Requests: []probe.Request{request}, VersionHeader: "X-Version",
-		Timeout: 2 * time.Second, Step: func() string { return "step 5" }})
+	p := probe.Start(t.Context(), probe.Options{
+		Requests: []probe.Request{request}, VersionHeader: "X-Version",
+		Timeout: 2 * time.Second, Step: func() string { return "step 5" },
+	})
 	if err := p.WarmUp(t.Context(), 50*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
@@ -108,13 +110,13 @@ func TestWarmUpRefusesABadFrontDoor(t *testing.T) {
 func hangUp(w http.ResponseWriter, _ *http.Request) {
 	connection, _, err := w.(http.Hijacker).Hijack()
 	if err == nil {
-		connection.Close() //nolint:errcheck // that is the point
+		connection.Close()
 	}
 }
 
 func breakOff(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", "100")
-	w.Write([]byte("half")) //nolint:errcheck // it is going to break off
+	w.Write([]byte("half"))
 	w.(http.Flusher).Flush()
 	hangUp(w, r)
 }

@@ -114,8 +114,10 @@ func (t *tally) end(sent phase, request Request, r result, step string) {
 func (t *tally) summary() Summary {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return Summary{Requests: t.requests, Lost: t.lost, Before: latency(t.times[before]), During: latency(t.times[during]),
-		Versions: maps.Clone(t.versions), Losses: append([]Loss(nil), t.losses...)}
+	return Summary{
+		Requests: t.requests, Lost: t.lost, Before: latency(t.times[before]), During: latency(t.times[during]),
+		Versions: maps.Clone(t.versions), Losses: append([]Loss(nil), t.losses...),
+	}
 }
 
 func latency(h *hdrhistogram.Histogram) Latency {

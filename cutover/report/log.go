@@ -22,16 +22,17 @@ func (l Log) Emit(e cutover.Event) {
 	case cutover.EventWarning, cutover.EventTurn:
 		level = zerolog.WarnLevel
 	}
-	line := l.Logger.WithLevel(level)
 	if l.Logger.GetLevel() > level {
 		return
 	}
-	line = line.Str("event", string(e.Type)).Str("direction", string(e.Direction)).Int("n", e.Number).Int("of", e.Of)
-	if e.Step.Kind != "" {
-		line = line.Str("kind", string(e.Step.Kind)).Strs("targets", e.Step.Targets).Str("from", string(e.Step.From)).Str("to", string(e.Step.To))
-	}
-	for _, seen := range e.Seen {
-		line = line.Str("seen", seen.String())
-	}
-	line.Str("target", e.Target).Err(e.Err).Msg(e.Detail)
+	l.Logger.WithLevel(level).Str("event", string(e.Type)).Str("direction", string(e.Direction)).
+		Int("n", e.Number).Int("of", e.Of).Str("target", e.Target).Err(e.Err).
+		Func(func(line *zerolog.Event) {
+			if e.Step.Kind != "" {
+				line.Str("kind", string(e.Step.Kind)).Strs("targets", e.Step.Targets).Str("from", string(e.Step.From)).Str("to", string(e.Step.To))
+			}
+			for _, seen := range e.Seen {
+				line.Str("seen", seen.String())
+			}
+		}).Msg(e.Detail)
 }

@@ -84,17 +84,17 @@ func (p *Progress) draw(text string) {
 	if runes := []rune(text); len(runes) >= p.Width {
 		text = string(runes[:p.Width-1])
 	}
-	fmt.Fprintf(p.Out, "\r\x1b[K%s", oneLine(text)) //nolint:errcheck // a closed terminal must not end a cutover
+	fmt.Fprintf(p.Out, "\r\x1b[K%s", oneLine(text))
 	p.drawn = true
 }
 
 // line writes a line that stays.
 func (p *Progress) line(format string, args ...any) {
 	if p.drawn {
-		fmt.Fprint(p.Out, "\r\x1b[K") //nolint:errcheck // a closed terminal must not end a cutover
+		fmt.Fprint(p.Out, "\r\x1b[K")
 		p.drawn = false
 	}
-	fmt.Fprintln(p.Out, oneLine(fmt.Sprintf(format, args...))) //nolint:errcheck // a closed terminal must not end a cutover
+	fmt.Fprintln(p.Out, oneLine(fmt.Sprintf(format, args...)))
 }
 
 // oneLine keeps what a product answered from writing to the terminal anything but text.

@@ -77,10 +77,12 @@ type Run struct {
 // Of makes the report of a run.
 func Of(run Run) Report {
 	j := run.Journal
-	r := Report{Service: j.Plan.Spec.Service, Rollout: j.Plan.Spec.Rollout, Outcome: run.Outcome, ExitCode: run.Outcome.ExitCode(),
+	r := Report{
+		Service: j.Plan.Spec.Service, Rollout: j.Plan.Spec.Rollout, Outcome: run.Outcome, ExitCode: run.Outcome.ExitCode(),
 		Reason: run.Reason, Warnings: j.Warnings, Without: j.Without, Image: j.Plan.Spec.Image.Ref,
 		Started: run.Started, Finished: run.Finished, Probe: run.Probe,
-		Nodes: []Node{}, Steps: []Step{}, Propagation: []float64{}}
+		Nodes: []Node{}, Steps: []Step{}, Propagation: []float64{},
+	}
 	for _, pair := range j.Plan.Pairs {
 		node, _ := j.Plan.Node(pair.Old)
 		r.Nodes = append(r.Nodes, Node{Old: pair.Old, New: pair.New, Host: node.Host, Seconds: secondsOf(j.History, pair)})
@@ -89,9 +91,11 @@ func Of(run Run) Report {
 	waited := time.Duration(0)
 	for i, entry := range j.History {
 		numbers[entry.Direction]++
-		r.Steps = append(r.Steps, Step{N: numbers[entry.Direction], Direction: entry.Direction, Kind: entry.Step.Kind,
+		r.Steps = append(r.Steps, Step{
+			N: numbers[entry.Direction], Direction: entry.Direction, Kind: entry.Step.Kind,
 			Targets: entry.Step.Targets, From: entry.Step.From, To: entry.Step.To, Seconds: took(entry).Seconds(),
-			WaitedFor: entry.WaitedFor, Failed: entry.Failed})
+			WaitedFor: entry.WaitedFor, Failed: entry.Failed,
+		})
 		if i >= run.Earlier {
 			waited += took(entry)
 		}

@@ -72,12 +72,12 @@ func TestLockDiesWithItsOwner(t *testing.T) {
 	if err := owner.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	owner.Wait() //nolint:errcheck // it was killed
+	owner.Wait()
 	session, err := file.Acquire(t.Context(), "api-gateway")
 	if err != nil {
 		t.Fatal(err)
 	}
-	session.Close() //nolint:errcheck // the test is over
+	session.Close()
 }
 
 func TestDamagedJournalIsRefused(t *testing.T) {
