@@ -23,8 +23,10 @@ type world struct {
 }
 
 func newWorld(regs ...lb.Registration) *world {
-	w := &world{place: cutover.Place{Host: "host-a", Running: true, Address: "10.0.0.1"}, intent: lbtest.NewFakeIntent(regs...),
-		lb1: &lbtest.FakeBalancer{Label: "lb-1"}, lb2: &lbtest.FakeBalancer{Label: "lb-2"}, now: time.Unix(1000, 0)}
+	w := &world{
+		place: cutover.Place{Host: "host-a", Running: true, Address: "10.0.0.1"}, intent: lbtest.NewFakeIntent(regs...),
+		lb1: &lbtest.FakeBalancer{Label: "lb-1"}, lb2: &lbtest.FakeBalancer{Label: "lb-2"}, now: time.Unix(1000, 0),
+	}
 	w.show(lb.View{Workers: []lb.Worker{{ID: "7"}}})
 	w.cfg = lb.Config{
 		Services:  []lb.Service{{Name: "gw", Port: 5555, Check: lb.Check{HTTP: "/health", Interval: time.Second}}},

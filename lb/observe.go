@@ -24,7 +24,7 @@ func (m *Members) Observe(ctx context.Context, target string) (cutover.Observati
 		m.timing.agreed(target, seen.intent, now)
 	}
 	state, detail := seen.judge(now.Sub(m.since[target].at), m.notes)
-	return cutover.Observation{State: state, Detail: detail}, nil
+	return cutover.Observation{State: state, Detail: detail, Stragglers: state == "" && seen.stragglers(now.Sub(m.since[target].at))}, nil
 }
 
 // look reads the registry and then every balancer of the agreement.

@@ -132,8 +132,10 @@ func TestSeveralServicesMoveTogether(t *testing.T) {
 	if o := observe(t, w.members(t)); o.State != "" || !strings.Contains(o.Detail, "lb-1: admin not there yet, lb-2: UP") {
 		t.Errorf("%q %s", o.State, o.Detail)
 	}
-	w.lb1.View.Workers = []lb.Worker{{ID: "7", Servers: []lb.Server{server(lb.Up, 0),
-		{Endpoint: admin.Endpoint(), Name: "adm/s1", Status: lb.Up, Weight: 1}}}}
+	w.lb1.View.Workers = []lb.Worker{{ID: "7", Servers: []lb.Server{
+		server(lb.Up, 0),
+		{Endpoint: admin.Endpoint(), Name: "adm/s1", Status: lb.Up, Weight: 1},
+	}}}
 	if o := observe(t, w.members(t)); o.State != cutover.Serving {
 		t.Errorf("%q %s", o.State, o.Detail)
 	}
@@ -141,5 +143,32 @@ func TestSeveralServicesMoveTogether(t *testing.T) {
 	w.intent.Regs[admin.ID] = admin
 	if o := observe(t, w.members(t)); o.State != "" || !strings.Contains(o.Detail, "1 of 2 in maintenance") {
 		t.Errorf("%q %s", o.State, o.Detail)
+	}
+}
+
+// Only work in flight may be cut: never a balancer that has not followed, or that can't be read.
+func TestStragglersAreToldApart(t *testing.T) {
+	for name, test := range map[string]struct {
+		view lb.View
+		want bool
+	}{
+		"sessions in the old worker":        {old(lacking, 0, server(lb.Maint, 2)), true},
+		"idle clients of the old worker":    {old(lacking, 6, server(lb.Up, 0)), true},
+		"nothing in flight":                 {lacking, false},
+		"not followed yet":                  {running(lb.Up, 3), false},
+		"held at runtime, not followed yet": {running(lb.Maint, 3), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(maintained())
+			w.show(test.view)
+			if o := observe(t, w.members(t)); o.Stragglers != test.want {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+	w := newWorld(passing())
+	w.show(old(lacking, 0, server(lb.Up, 2)))
+	if o := observe(t, w.members(t)); o.Stragglers {
+		t.Errorf("while Consul says that it serves: %+v", o)
 	}
 }

@@ -104,3 +104,20 @@ func (s sighting) followed() bool {
 	}
 	return looked
 }
+
+// stragglers reports whether nothing is missing for drained but work that is still in flight: the registry holds it
+// in maintenance, no running worker sends it anything new, and every blind balancer has settled.
+func (s sighting) stragglers(still time.Duration) bool {
+	if s.intent != cutover.Drained {
+		return false
+	}
+	for _, v := range s.views {
+		if v.view.Blind && still < v.view.Settle {
+			return false
+		}
+		if left, _ := s.put(v, View.left); !left {
+			return false
+		}
+	}
+	return true
+}

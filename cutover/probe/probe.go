@@ -45,7 +45,7 @@ type Probe struct {
 func Start(ctx context.Context, options Options) *Probe {
 	ctx, stop := context.WithCancel(ctx)
 	p := &Probe{options: options, stop: stop, tally: newTally(len(options.Requests)), client: &http.Client{
-		Transport:     &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: 1024, DisableCompression: true, Proxy: nil},
+		Transport:     &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: 1024, IdleConnTimeout: 30 * time.Second, DisableCompression: true, Proxy: nil},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	for i, request := range options.Requests {

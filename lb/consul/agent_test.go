@@ -20,8 +20,10 @@ func TestContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lbtest.Intent(t, lbtest.IntentFixture{Intent: agent(t, server.URL), Address: here.Addr().String(), Port: int(here.Port()),
-		Unreachable: agent(t, "http://127.0.0.1:1"), Name: "127.0.0.1:1", Denied: denied, Secret: "another-token"})
+	lbtest.Intent(t, lbtest.IntentFixture{
+		Intent: agent(t, server.URL), Address: here.Addr().String(), Port: int(here.Port()),
+		Unreachable: agent(t, "http://127.0.0.1:1"), Name: "127.0.0.1:1", Denied: denied, Secret: "another-token",
+	})
 	for _, request := range f.requests { // what is edited in the catalog is undone by the agent within a minute
 		if !strings.Contains(request, " /v1/agent/") {
 			t.Errorf("%s does not go through the owning agent", request)
@@ -30,8 +32,10 @@ func TestContract(t *testing.T) {
 }
 
 func gateway() lb.Registration {
-	return lb.Registration{ID: "gw-1", Service: "gw", Address: "10.0.0.1", Port: 5555,
-		Check: lb.Check{HTTP: "/health", Interval: 2 * time.Second, Timeout: time.Second, Header: map[string][]string{"X": {"y"}}}}
+	return lb.Registration{
+		ID: "gw-1", Service: "gw", Address: "10.0.0.1", Port: 5555,
+		Check: lb.Check{HTTP: "/health", Interval: 2 * time.Second, Timeout: time.Second, Header: map[string][]string{"X": {"y"}}},
+	}
 }
 
 // A new member must never be visible outside maintenance, so service, check and maintenance go in one request.
@@ -43,8 +47,10 @@ func TestMaintenanceCheckInOneCall(t *testing.T) {
 	if len(f.requests) != 1 || f.requests[0] != "PUT /v1/agent/service/register" {
 		t.Fatalf("requests %v, want one", f.requests)
 	}
-	for _, want := range []string{`"CheckID":"_service_maintenance:gw-1"`, `"HTTP":"http://10.0.0.1:5555/health"`, `"Interval":"2s"`,
-		`"Timeout":"1s"`, `"Header":{"X":["y"]}`} {
+	for _, want := range []string{
+		`"CheckID":"_service_maintenance:gw-1"`, `"HTTP":"http://10.0.0.1:5555/health"`, `"Interval":"2s"`,
+		`"Timeout":"1s"`, `"Header":{"X":["y"]}`,
+	} {
 		if !strings.Contains(f.forms[0], want) {
 			t.Errorf("%s lacks %s", f.forms[0], want)
 		}

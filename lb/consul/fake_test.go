@@ -66,8 +66,10 @@ func (f *fakeAgent) register(w http.ResponseWriter, r *http.Request) {
 	}
 	text, _ := json.Marshal(form)
 	f.forms = append(f.forms, string(text))
-	f.services[form.ID] = map[string]any{"ID": form.ID, "Service": form.Name, "Address": form.Address, "Port": form.Port,
-		"Tags": form.Tags, "Meta": form.Meta, "Weights": form.Weights}
+	f.services[form.ID] = map[string]any{
+		"ID": form.ID, "Service": form.Name, "Address": form.Address, "Port": form.Port,
+		"Tags": form.Tags, "Meta": form.Meta, "Weights": form.Weights,
+	}
 	if r.URL.Query().Has("replace-existing-checks") {
 		f.forget(form.ID)
 	}

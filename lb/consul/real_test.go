@@ -25,8 +25,10 @@ func TestRealAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lbtest.Intent(t, lbtest.IntentFixture{Intent: agent(t, address), Address: here.Addr().String(), Port: int(here.Port()),
-		Unreachable: agent(t, "http://127.0.0.1:1"), Name: "127.0.0.1:1", Denied: denied, Secret: "99999999-2222-3333-4444-555555555555"})
+	lbtest.Intent(t, lbtest.IntentFixture{
+		Intent: agent(t, address), Address: here.Addr().String(), Port: int(here.Port()),
+		Unreachable: agent(t, "http://127.0.0.1:1"), Name: "127.0.0.1:1", Denied: denied, Secret: "99999999-2222-3333-4444-555555555555",
+	})
 
 	anonymous, err := New(Config{Address: address})
 	if err != nil {

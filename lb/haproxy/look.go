@@ -61,8 +61,10 @@ func (b *Balancer) see(w worker, at []netip.AddrPort) (lb.Worker, error) {
 			addresses++
 		}
 		if slices.Contains(at, r.Address) {
-			seen.Servers = append(seen.Servers, lb.Server{Endpoint: r.Address, Name: r.Proxy + "/" + r.Name,
-				Status: status(r.Status), Weight: r.Weight, Sessions: r.Sessions, Queue: r.Queue})
+			seen.Servers = append(seen.Servers, lb.Server{
+				Endpoint: r.Address, Name: r.Proxy + "/" + r.Name,
+				Status: status(r.Status), Weight: r.Weight, Sessions: r.Sessions, Queue: r.Queue,
+			})
 		} else if !r.Address.IsValid() && status(r.Status) == lb.Unresolved {
 			seen.Hidden += r.Sessions + r.Queue // resolution has cleared its address, so it may have been ours
 		}

@@ -31,18 +31,22 @@ func TestRealBalancer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lbtest.Balancer(t, lbtest.BalancerFixture{Balancer: p.balancer, Up: p.servers[0],
-		Absent: netip.MustParseAddrPort("192.0.2.1:80"), Unreachable: nowhere, CanHold: true})
+	lbtest.Balancer(t, lbtest.BalancerFixture{
+		Balancer: p.balancer, Up: p.servers[0],
+		Absent: netip.MustParseAddrPort("192.0.2.1:80"), Unreachable: nowhere, CanHold: true,
+	})
 }
 
 func TestRealRemovalWithIdleClients(t *testing.T) {
 	p := start(t, "option idle-close-on-response")
-	lbtest.Removal(t, lbtest.RemovalFixture{Balancer: p.balancer, Front: p.front, Path: "/", Slow: "/slow", Server: p.servers[0],
+	lbtest.Removal(t, lbtest.RemovalFixture{
+		Balancer: p.balancer, Front: p.front, Path: "/", Slow: "/slow", Server: p.servers[0],
 		Served: func(r *http.Response) bool { return r.Header.Get("X-Server") == "0" },
 		Remove: func(t *testing.T) {
 			p.configure(t, "option idle-close-on-response", 1)
 			p.reload(t)
-		}})
+		},
+	})
 }
 
 // Without a hold before the reload, an old worker with no session at all still sends requests of idle clients to

@@ -26,9 +26,11 @@ func Intent(t *testing.T, f IntentFixture) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	want := lb.Registration{ID: "lbtest-1", Service: "lbtest", Address: f.Address, Port: f.Port, Tags: []string{"blue"},
+	want := lb.Registration{
+		ID: "lbtest-1", Service: "lbtest", Address: f.Address, Port: f.Port, Tags: []string{"blue"},
 		Meta: map[string]string{"k": "v"}, Weights: lb.Weights{Passing: 3, Warning: 1},
-		Check: lb.Check{TCP: true, Interval: 100 * time.Millisecond, Timeout: time.Second}}
+		Check: lb.Check{TCP: true, Interval: 100 * time.Millisecond, Timeout: time.Second},
+	}
 	t.Cleanup(func() { _ = f.Intent.Deregister(context.WithoutCancel(ctx), want.ID) })
 	find := func(t *testing.T, ids []string, address string) []lb.Registration {
 		t.Helper()

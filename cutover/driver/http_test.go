@@ -1,0 +1,79 @@
+package driver_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/cutovertest"
+	"github.com/cutover/cutover/cutover/driver"
+)
+
+func TestHTTPKeepsTheContract(t *testing.T) {
+	var quiesced atomic.Bool
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /quiesce", func(http.ResponseWriter, *http.Request) { quiesced.Store(true) })
+	mux.HandleFunc("GET /quiesced", func(w http.ResponseWriter, _ *http.Request) {
+		if !quiesced.Load() {
+			w.WriteHeader(http.StatusAccepted)
+		}
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	began := time.Now()
+	lives := began.Add(-time.Hour)
+	d := driver.NewHTTP(driver.HTTP{
+		Port: 8080, ReadyPath: "/healthz", ReadyStatus: 404, QuiescePath: "/quiesce", DonePath: "/quiesced",
+		Containers: driver.Containers{
+			Locate: func(context.Context, string) (cutover.Place, error) { return placeOf(t, server.URL), nil },
+			Restart: func(_ context.Context, _ string, since time.Time) error {
+				if !lives.After(since) {
+					lives = time.Now()
+					quiesced.Store(false)
+				}
+				return nil
+			},
+			QuiescedAt: func(string) time.Time { return began },
+		},
+	})
+	if ok, detail, err := d.Ready(t.Context(), "web-1", placeOf(t, server.URL)); !ok || err != nil {
+		t.Errorf("ready: %s, %v", detail, err)
+	}
+	cutovertest.Resource(t, cutovertest.ResourceFixture{
+		Resource: d, Target: "web-1", From: cutover.Active,
+		Walk: []cutover.State{cutover.Quiesced, cutover.Active}, Cut: server.Close,
+	})
+}
+
+func TestHTTPCheckNamesTheKeys(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	d := driver.NewHTTP(driver.HTTP{Port: 8080, ReadyPath: "/healthz"})
+	problems := d.Check(t.Context(), "web-1", placeOf(t, server.URL))
+	if len(problems) != 1 || !strings.Contains(problems[0].Error(), "/healthz: 404") || !strings.Contains(problems[0].Error(), "driver.ready") {
+		t.Errorf("got %v", problems)
+	}
+	if len(d.Ladder()) != 0 {
+		t.Error("a ladder without anything to ask for")
+	}
+}
+
+func placeOf(t *testing.T, server string) cutover.Place {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cutover.Place{ID: "1", Running: true, Address: u.Hostname(), Published: map[int]int{8080: port}}
+}
