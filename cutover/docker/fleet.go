@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -37,7 +38,11 @@ func (e *Fleet) Find(ctx context.Context, wanted string) (nodes []cutover.Node, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the containers of %s: %w", e.options.Host, err)
 	}
-	fleet, err := e.engine.ContainerList(ctx, container.ListOptions{Filters: filters.NewArgs(filters.Arg("label", e.options.Label))})
+	labels := filters.NewArgs()
+	for label := range strings.SplitSeq(e.options.Label, ",") {
+		labels.Add("label", strings.TrimSpace(label))
+	}
+	fleet, err := e.engine.ContainerList(ctx, container.ListOptions{Filters: labels})
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the containers with label %s: %w", e.options.Label, err)
 	}

@@ -13,7 +13,7 @@ type Options struct {
 	Rollout string // the rollout's id, for labels
 	Host    string // the engine's name in the configuration
 
-	Label    string // key=value, or key: which running containers are the fleet
+	Label    string // key=value or key, several with commas between them: the running containers that have all of them are the fleet
 	Network  string // the network whose address is used, or
 	Publish  bool   // the host's address and the published port
 	HostAddr string // the host's address, when Publish is set
