@@ -30,7 +30,7 @@ func (p *Progress) Emit(e cutover.Event) {
 		}
 	case cutover.EventAsked:
 		if e.Err != nil {
-			p.line("%s asking %s failed, asking again: %v", p.number(e), e.Target, e.Err)
+			p.line("%s asking %s failed: %v", p.number(e), e.Target, e.Err)
 		}
 	case cutover.EventProgress:
 		if p.Width > 0 && (!p.drawn || e.At.Sub(p.last) >= 100*time.Millisecond) {
@@ -76,7 +76,7 @@ func now(e cutover.Event) string {
 			parts = append(parts, seen.String())
 		}
 	}
-	return fmt.Sprintf("%s | %s left", strings.Join(parts, "; "), left)
+	return fmt.Sprintf("%s left | %s", left, strings.Join(parts, "; "))
 }
 
 // draw replaces the progress line.
