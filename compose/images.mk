@@ -1,0 +1,39 @@
+# The images of the demo and of the tests in integration/, included by the Makefile at
+# the top of the repository. Each is built when what goes into it has changed.
+
+CACHE_BIN := .cache/bin
+STANDIN   := gateway datastore workload
+HTTPBIN   := github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin
+CONSUL_TEMPLATE := github.com/hashicorp/consul-template@v0.41.1
+STATIC_GO := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w'
+
+.PHONY: images base-image consul-image consul-binary haproxy-image standin-images
+
+images: consul-image haproxy-image standin-images ## Build every image of the demo and the tests
+
+base-image: ## Make debian:bookworm-slim present
+	@compose/base.sh
+
+consul-image: ## Make Consul's image present: pulled, or else compiled
+	@compose/consul/build.sh $(CACHE_BIN)
+
+consul-binary: ## Compile Consul into .cache/bin
+	@compose/consul/build.sh $(CACHE_BIN) binary
+
+$(CACHE_BIN)/consul-template: compose/images.mk
+	@echo "consul-template: compiling"
+	@CGO_ENABLED=0 GOFLAGS=-trimpath GOBIN=$(CURDIR)/$(CACHE_BIN) go install -ldflags '-s -w' $(CONSUL_TEMPLATE)
+	@touch $@
+
+haproxy-image: base-image $(CACHE_BIN)/consul-template ## Build the load balancer
+	@compose/image.sh cutover-demo/haproxy:1 compose/haproxy $(CACHE_BIN)/consul-template
+
+standin-images: ## Build gateway, data store, workload and httpbin
+	@mkdir -p $(CACHE_BIN)
+	@$(foreach name,$(STANDIN),$(STATIC_GO) -o $(CACHE_BIN)/$(name) ./integration/standin/$(name) &&) $(STATIC_GO) -o $(CACHE_BIN)/go-httpbin $(HTTPBIN)
+	@for version in 10.15.0.17 10.15.0.18; do \
+		compose/image.sh cutover-demo/gateway:$$version compose/gateway $(CACHE_BIN)/gateway -- --build-arg VERSION=$$version || exit 1; done
+	@for version in 1 2; do \
+		compose/image.sh cutover-demo/httpbin:$$version compose/httpbin $(CACHE_BIN)/go-httpbin -- --build-arg VERSION=$$version || exit 1; done
+	@compose/image.sh cutover-demo/datastore:1 compose/datastore $(CACHE_BIN)/datastore
+	@compose/image.sh cutover-demo/workload:1 compose/workload $(CACHE_BIN)/workload
