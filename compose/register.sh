@@ -13,10 +13,12 @@ await 30 "Consul has a leader" leader
 address() { docker inspect --format "{{(index .NetworkSettings.Networks \"${project}_edge\").IPAddress}}" "$1"; }
 number() { docker inspect --format '{{index .Config.Labels "com.docker.compose.container-number"}}' "$1"; }
 
+fleet_file=$(mktemp)
+trap 'rm -f "$fleet_file"' EXIT
 for container in $(containers "$fleet"); do
 	ip=$(address "$container")
-	docker exec -i "$consul" consul services register - <<EOF
-service {
+	cat >>"$fleet_file" <<EOF
+services {
   id      = "$service-$(number "$container")"
   name    = "$service"
   address = "$ip"
@@ -33,6 +35,9 @@ service {
 }
 EOF
 done
+# The command tells the format by the ending of the name, so it cannot read a pipe.
+docker cp "$fleet_file" "$consul:/fleet.hcl" >/dev/null
+docker exec "$consul" consul services register /fleet.hcl
 
 # A load balancer runs a container when a server with its address (field 5) is up
 # (field 6 is 2) in "show servers state".

@@ -3,32 +3,34 @@
 # with 0: consul-template would exit if it failed, and the load balancer would stay
 # as it is from then on. What could not be done is one line in the log.
 set -uo pipefail
+# shellcheck source=compose/haproxy/master.sh
+. /usr/local/bin/master.sh
 
 fixed=/etc/haproxy/haproxy.cfg
 candidate=/run/haproxy/candidate.cfg
 running=/run/haproxy/gateways.cfg
 
 say() { echo "reload: $*" >&2; }
-servers() { grep -c '^[[:space:]]*server ' "$1"; }
-
-# The pid of the running worker: the first line below "# workers".
-worker() {
-	local proc pid
-	proc=$(master.sh 'show proc') || return 1
-	proc=${proc#*# workers$'\n'}
-	pid=${proc%%[^0-9]*}
-	[ -n "$pid" ] && echo "$pid"
+servers() { # FILE: sets $count
+	local line
+	count=0
+	while read -r line; do
+		[[ $line == server\ * ]] && count=$((count + 1))
+	done <"$1"
 }
 
-if cmp -s "$candidate" "$running"; then
+new=$(<"$candidate")
+if [ "$new" = "$(<"$running")" ]; then
 	exit 0
 fi
 
 # When Consul has lost sight of every instance (its own agent restarted, a network
 # is cut) the list is empty. Serving from the last one known is better than 503 for
 # all; HAProxy's own checks take out the servers that are really gone.
-if [ "$(servers "$candidate")" = 0 ] && [ "$(servers "$running")" != 0 ]; then
-	say "kept the old file: the new one has no server and the old one has $(servers "$running")"
+servers "$running" && had=$count
+servers "$candidate" && have=$count
+if [ "$have" = 0 ] && [ "$had" != 0 ]; then
+	say "kept the old file: the new one has no server and the old one has $had"
 	exit 0
 fi
 
@@ -37,21 +39,23 @@ if ! errors=$(haproxy -c -q -f "$fixed" -f "$candidate" 2>&1); then
 	exit 0
 fi
 
-cp "$candidate" "$running.new" && mv "$running.new" "$running"
+printf '%s\n' "$new" >"$running.new" && mv "$running.new" "$running"
 
 # The master's CLI answers only once its signal handlers are installed; SIGUSR2 sent
 # before that would kill it. The reload ends the connection that asks for it, so
 # its effect is looked for: another worker.
-old=$(worker) || old=
+worker=
+worker
+old=$worker
 deadline=$((SECONDS + 15))
-asked=-1
+asked=-9
 while ((SECONDS < deadline)); do
-	if ((asked < 0 || SECONDS - asked > 3)); then
-		master.sh reload >/dev/null
+	if ((SECONDS - asked > 3)); then
+		master reload
 		asked=$SECONDS
 	fi
-	if new=$(worker) && [ "$new" != "$old" ]; then
-		say "worker $new runs $(servers "$running") servers"
+	if worker && [ "$worker" != "$old" ]; then
+		say "worker $worker runs $have servers"
 		exit 0
 	fi
 	sleep 0.01

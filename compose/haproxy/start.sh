@@ -1,6 +1,8 @@
 #!/bin/bash
 # PID 1: HAProxy first, then the consul-template that drives it.
 set -uo pipefail
+# shellcheck source=compose/haproxy/master.sh
+. /usr/local/bin/master.sh
 
 say() { echo "start: $*" >&2; }
 
@@ -21,7 +23,7 @@ trap 'kill -USR1 "$haproxy"' USR1
 # consul-template renders within 100 ms, and a reload that reaches a master without
 # signal handlers kills it. The master's CLI answers once they are there.
 awaited=$((SECONDS + 30))
-until master.sh 'show proc' >/dev/null; do
+until worker; do
 	if ! kill -0 "$haproxy" 2>/dev/null || ((SECONDS > awaited)); then
 		say "HAProxy's master does not answer within 30s"
 		kill -KILL "$haproxy" 2>/dev/null
