@@ -62,7 +62,7 @@ func (a *attempt) ask(ctx context.Context) error {
 		if t.asked && now.Sub(t.last) < a.askAgain() {
 			continue
 		}
-		if t.err != nil && now.Sub(t.last) < a.askAgain()/4 {
+		if t.err != nil && now.Sub(t.last) < a.askAgain()/10 {
 			continue
 		}
 		if a.lockLost() {

@@ -1,0 +1,131 @@
+//go:build integration
+
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/docker/go-connections/nat"
+	"github.com/goccy/go-yaml"
+
+	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/report"
+	"github.com/cutover/cutover/cutover/store"
+)
+
+// config is a cutover.yaml, as a person would write it.
+type config map[string]any
+
+func portOf(number string) nat.Port { return nat.Port(number + "/tcp") }
+
+// newConfig is the configuration of a stack that moves to the fixed image.
+func (s *stack) newConfig() config {
+	return config{
+		"service":    "api-gateway",
+		"containers": config{"label": label + "=" + s.name + ",com.docker.compose.service=gateway", "network": s.network, "stop_timeout": "20s"},
+		"members": []config{{"service": "api-gateway", "port": 5555,
+			"check": config{"http": "/rest/apigateway/health", "interval": "500ms", "timeout": "1s"}}},
+		"consul": config{"address": "http://" + s.ports["consul:8500"]},
+		"image":  config{"ref": "cutover-demo/gateway:10.15.0.18"},
+		"driver": config{"kind": "apigateway", "user": "Administrator", "password_env": "GATEWAY_PASSWORD"},
+		"load_balancers": []config{
+			{"name": "lb-1", "kind": "haproxy", "stats": "tcp://" + s.ports["lb-1:9999"], "master": "tcp://" + s.ports["lb-1:9998"]},
+			{"name": "lb-2", "kind": "haproxy", "stats": "tcp://" + s.ports["lb-2:9999"], "master": "tcp://" + s.ports["lb-2:9998"]},
+		},
+		"probe": config{"version_header": "X-Version", "warm_up": "1s", "requests": []config{
+			{"url": s.fronts[0] + "/gateway/ping", "rate": 10, "expect": 200},
+			{"url": s.fronts[1] + "/gateway/ping", "rate": 10, "expect": 200}}},
+		"strategy": config{"hold": "300ms", "soak": "1s", "drain": config{"timeout": "60s"},
+			"timeouts": config{"start": "30s", "join": "20s", "quiesce": "20s"}},
+		"state": "state",
+	}
+}
+
+func (s *stack) writeConfig() {
+	s.Helper()
+	data, err := yaml.Marshal(s.config)
+	s.must(err)
+	s.must(os.WriteFile(filepath.Join(s.folder, "cutover.yaml"), data, 0o600))
+}
+
+// result is a command that has ended.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// command prepares the command on the stack's configuration.
+func (s *stack) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = s.folder
+	cmd.Env = append(os.Environ(), "GATEWAY_PASSWORD=manage")
+	return cmd
+}
+
+// cutover runs the command to its end.
+func (s *stack) cutover(args ...string) result {
+	s.Helper()
+	return s.finish(s.begin(args...))
+}
+
+// running is a command that has not ended.
+type running struct {
+	*exec.Cmd
+	stdout, stderr bytes.Buffer
+}
+
+func (s *stack) begin(args ...string) *running {
+	s.Helper()
+	r := &running{Cmd: s.command(args...)}
+	r.Stdout, r.Stderr = &r.stdout, &r.stderr
+	s.must(r.Start())
+	s.Cleanup(func() { r.Process.Signal(syscall.SIGKILL) }) // gone already, unless the test failed
+	return r
+}
+
+func (s *stack) finish(r *running) result {
+	s.Helper()
+	if err := r.Wait(); err != nil {
+		if _, ended := err.(*exec.ExitError); !ended {
+			s.Fatal(err)
+		}
+	}
+	got := result{code: r.ProcessState.ExitCode(), stdout: r.stdout.String(), stderr: r.stderr.String()}
+	s.Logf("cutover %v: exit %d\n%s%s", r.Args[1:], got.code, got.stdout, got.stderr)
+	return got
+}
+
+// killAtStep kills the command with SIGKILL once its journal says that a step of that kind is in flight.
+func (s *stack) killAtStep(r *running, reached func(cutover.Journal) bool) {
+	s.Helper()
+	s.await(3*time.Minute, "the step to kill at", func() bool { return reached(s.journal()) })
+	s.must(r.Process.Kill())
+	s.finish(r)
+}
+
+func (s *stack) journal() cutover.Journal {
+	s.Helper()
+	file, err := store.NewFile(filepath.Join(s.folder, "state"))
+	s.must(err)
+	journal, _, err := file.Peek(s.Context(), "api-gateway")
+	s.must(err)
+	if journal == nil {
+		return cutover.Journal{}
+	}
+	return *journal
+}
+
+func (s *stack) report() report.Report {
+	s.Helper()
+	data, err := os.ReadFile(filepath.Join(s.folder, "report.json"))
+	s.must(err)
+	var r report.Report
+	s.must(json.Unmarshal(data, &r))
+	return r
+}

@@ -1,0 +1,92 @@
+//go:build integration
+
+package integration
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ids are the ids of the fleet's containers.
+func (s *stack) ids() map[string]string {
+	s.Helper()
+	ids := map[string]string{}
+	for name := range s.containers() {
+		c, err := s.engine.ContainerInspect(s.Context(), name)
+		s.must(err)
+		ids[name] = c.ID
+	}
+	return ids
+}
+
+// isNew asserts that a rollout has replaced every container and left nothing over, and names the new ones.
+func (s *stack) isNew(rollout string) []string {
+	s.Helper()
+	var want []string
+	for _, name := range s.fleet {
+		want = append(want, name+"."+rollout)
+	}
+	s.isFleet(want)
+	for _, name := range want {
+		c, err := s.engine.ContainerInspect(s.Context(), name)
+		s.must(err)
+		if c.Config.Image != "cutover-demo/gateway:10.15.0.18" || c.HostConfig.RestartPolicy.Name != "unless-stopped" {
+			s.Errorf("%s runs %s, restart policy %q", name, c.Config.Image, c.HostConfig.RestartPolicy.Name)
+		}
+		if slices.Contains(c.Config.Env, "GATEWAY_VERSION=10.15.0.17") {
+			s.Errorf("%s has the old image's environment: %v", name, c.Config.Env)
+		}
+	}
+	return want
+}
+
+// isOld asserts that the fleet is the one that it was.
+func (s *stack) isOld(before map[string]string) {
+	s.Helper()
+	s.isFleet(s.fleet)
+	if after := s.ids(); !maps.Equal(after, before) {
+		s.Errorf("containers: %v, before: %v", after, before)
+	}
+	for _, name := range s.fleet {
+		c, err := s.engine.ContainerInspect(s.Context(), name)
+		s.must(err)
+		if c.HostConfig.RestartPolicy.Name != "unless-stopped" {
+			s.Errorf("%s: restart policy %q", name, c.HostConfig.RestartPolicy.Name)
+		}
+	}
+}
+
+// isFleet asserts that just these containers are there, run, are registered, pass, and serve.
+func (s *stack) isFleet(names []string) {
+	s.Helper()
+	names = slices.Sorted(slices.Values(names))
+	states := s.containers()
+	if got := slices.Sorted(maps.Keys(states)); !slices.Equal(got, names) {
+		s.Errorf("containers: got %v, want %v", got, names)
+	}
+	var addresses []string
+	for name, state := range states {
+		if state != "running" {
+			s.Errorf("%s is %s", name, state)
+		}
+		addresses = append(addresses, s.address(name))
+	}
+	instances, _, err := s.consul.Health().Service("api-gateway", "", true, nil)
+	s.must(err)
+	var registered []string
+	for _, instance := range instances {
+		registered = append(registered, instance.Service.Address)
+	}
+	slices.Sort(addresses)
+	slices.Sort(registered)
+	if !slices.Equal(addresses, registered) {
+		s.Errorf("passing in Consul: %s, running: %s", strings.Join(registered, " "), strings.Join(addresses, " "))
+	}
+	services, err := s.consul.Agent().Services()
+	s.must(err)
+	if len(services) != len(names) {
+		s.Errorf("%d registrations for %d containers: %v", len(services), len(names), services)
+	}
+	s.awaitServing(names...)
+}

@@ -1,0 +1,236 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/client"
+	"github.com/hashicorp/consul/api"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/network"
+)
+
+// label is on everything that a test makes; its value is the stack's name. Clones of the fleet keep it.
+const label = "cutover-test"
+
+// stack is one host of a fleet, as compose/ describes it, for one test.
+type stack struct {
+	*testing.T
+	name    string
+	network string
+	engine  *client.Client
+	consul  *api.Client
+	fronts  []string          // base URLs of the load balancers
+	ports   map[string]string // service:port to host:port
+	folder  string            // of cutover.yaml
+	fleet   []string          // names of the containers registered at the beginning
+	config  config
+	asked   int64 // requests that this harness made through the front doors, and that were answered
+}
+
+// options change what a stack is made of.
+type options struct {
+	nodes   int               // default 3
+	env     map[string]string // of the fleet's containers
+	service string            // of the Compose file that is the fleet; default gateway
+	config  func(*config)
+}
+
+func newStack(t *testing.T, o options) *stack {
+	t.Helper()
+	if o.nodes == 0 {
+		o.nodes = 3
+	}
+	s := &stack{T: t, folder: t.TempDir(), ports: map[string]string{},
+		name: strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(t.Name(), "Test"), "/", "-"))}
+	engine, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	s.must(err)
+	s.engine = engine
+	s.removeAll()
+	t.Cleanup(s.tearDown)
+	edge, err := network.New(t.Context(), network.WithDriver("bridge"), network.WithLabels(map[string]string{label: s.name}))
+	s.must(err)
+	s.network = edge.Name
+	services := readCompose(t, "../compose/compose.yaml", nil)
+	s.start("consul", services["consul"], "consul")
+	s.consul, err = api.NewClient(&api.Config{Address: s.ports["consul:8500"]})
+	s.must(err)
+	s.await(30*time.Second, "Consul's leader", func() bool { leader, err := s.consul.Status().Leader(); return err == nil && leader != "" })
+	s.start("datastore", services["datastore"], "datastore")
+	gateway := services["gateway"]
+	for key, value := range map[string]string{"GATEWAY_START": "500ms", "GATEWAY_QUIESCE_TIME": "300ms", "GATEWAY_STOP_TIME": "300ms"} {
+		gateway.Environment[key] = value
+	}
+	for key, value := range o.env {
+		gateway.Environment[key] = value
+	}
+	for i := range o.nodes {
+		name := fmt.Sprintf("%s-gateway-%d", s.name, i+1)
+		s.start("gateway", gateway, name)
+		s.fleet = append(s.fleet, name)
+	}
+	for _, lb := range []string{"lb-1", "lb-2"} {
+		s.start(lb, services[lb], lb)
+		s.fronts = append(s.fronts, "http://"+s.ports[lb+":8080"])
+	}
+	for i, name := range s.fleet {
+		s.register(i+1, name)
+	}
+	s.awaitServing(s.fleet...)
+	s.config = s.newConfig()
+	if o.config != nil {
+		o.config(&s.config)
+	}
+	s.writeConfig()
+	return s
+}
+
+// start starts one container and notes where its ports are.
+func (s *stack) start(serviceName string, service composeService, containerName string) {
+	s.Helper()
+	if !strings.HasPrefix(containerName, s.name) {
+		containerName = s.name + "-" + containerName
+	}
+	labels := map[string]string{label: s.name, "com.docker.compose.service": serviceName}
+	started, err := testcontainers.GenericContainer(s.Context(), testcontainers.GenericContainerRequest{
+		ContainerRequest: service.request(serviceName, containerName, s.network, labels), Started: true})
+	if err != nil {
+		s.Fatalf("start %s: %v", containerName, err)
+	}
+	for _, port := range service.Ports {
+		inside := port[strings.LastIndex(port, ":")+1:]
+		endpoint, err := started.PortEndpoint(s.Context(), portOf(inside), "")
+		s.must(err)
+		s.ports[serviceName+":"+inside] = endpoint
+	}
+}
+
+// register puts a container into Consul as whoever operates it would have.
+func (s *stack) register(number int, containerName string) {
+	s.Helper()
+	ip := s.address(containerName)
+	s.must(s.consul.Agent().ServiceRegister(&api.AgentServiceRegistration{
+		ID: fmt.Sprintf("gw-%d", number), Name: "api-gateway", Address: ip, Port: 5555,
+		Tags: []string{"edge", "blue"}, Meta: map[string]string{"owner": "integration"},
+		Weights: &api.AgentWeights{Passing: 10, Warning: 1},
+		Check:   &api.AgentServiceCheck{HTTP: fmt.Sprintf("http://%s:5555/rest/apigateway/health", ip), Interval: "500ms", Timeout: "1s"},
+	}))
+}
+
+func (s *stack) address(containerName string) string {
+	s.Helper()
+	c, err := s.engine.ContainerInspect(s.Context(), containerName)
+	s.must(err)
+	return c.NetworkSettings.Networks[s.network].IPAddress
+}
+
+// awaitServing waits until every load balancer answers from every one of these containers.
+func (s *stack) awaitServing(containerNames ...string) {
+	s.Helper()
+	want := map[string]bool{}
+	for _, name := range containerNames {
+		c, err := s.engine.ContainerInspect(s.Context(), name)
+		s.must(err)
+		want[c.Config.Hostname] = true
+	}
+	for _, front := range s.fronts {
+		seen := map[string]bool{}
+		s.await(60*time.Second, fmt.Sprintf("%s to answer from all of %v", front, containerNames), func() bool {
+			response, err := http.Get(front + "/gateway/hello")
+			if err != nil {
+				return false
+			}
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				s.asked++
+			}
+			if node := response.Header.Get("X-Node"); want[node] {
+				seen[node] = true
+			}
+			return len(seen) == len(want)
+		})
+	}
+}
+
+// await polls until something is seen.
+func (s *stack) await(within time.Duration, what string, seen func() bool) {
+	s.Helper()
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	for !seen() {
+		select {
+		case <-deadline.C:
+			s.Fatalf("not seen within %s: %s", within, what)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// containers are those of the fleet, running or not, with their state.
+func (s *stack) containers() map[string]string {
+	s.Helper()
+	list, err := s.engine.ContainerList(s.Context(), container.ListOptions{All: true,
+		Filters: filters.NewArgs(filters.Arg("label", label+"="+s.name), filters.Arg("label", "com.docker.compose.service=gateway"))})
+	s.must(err)
+	states := map[string]string{}
+	for _, c := range list {
+		states[strings.TrimPrefix(c.Names[0], "/")] = c.State
+	}
+	return states
+}
+
+func (s *stack) tearDown() {
+	if s.Failed() {
+		s.keepArtifacts()
+	}
+	s.removeAll()
+}
+
+// removeAll removes everything that carries the stack's label.
+func (s *stack) removeAll() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	mine := filters.NewArgs(filters.Arg("label", label+"="+s.name))
+	list, err := s.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: mine})
+	if err != nil {
+		s.Errorf("clean up: %v", err)
+	}
+	for _, c := range list {
+		if err := s.engine.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
+			s.Errorf("clean up %s: %v", c.Names[0], err)
+		}
+	}
+	if _, err := s.engine.NetworksPrune(ctx, mine); err != nil {
+		s.Errorf("clean up the networks: %v", err)
+	}
+}
+
+// keepArtifacts saves what a failed test can be understood from.
+func (s *stack) keepArtifacts() {
+	folder := filepath.Join(os.TempDir(), "cutover-failed", s.name)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		s.Log(err)
+		return
+	}
+	if err := os.CopyFS(filepath.Join(folder, fmt.Sprint(time.Now().Unix())), os.DirFS(s.folder)); err != nil {
+		s.Log(err)
+	}
+	s.Logf("configuration, journal and report are kept in %s", folder)
+}
+
+func (s *stack) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
