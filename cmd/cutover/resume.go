@@ -13,7 +13,7 @@ func newResume(o *options) *cobra.Command {
 	return runFlags(&cobra.Command{
 		Use: "resume", Args: cobra.NoArgs, Short: "Carry an unfinished rollout on, in its direction",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return goOn(cmd, *o, func(*cutover.Journal) error { return nil })
+			return goOn(cmd, *o, cutover.Done, func(*cutover.Journal) error { return nil })
 		},
 	}, o)
 }
@@ -22,13 +22,13 @@ func newRollback(o *options) *cobra.Command {
 	return runFlags(&cobra.Command{
 		Use: "rollback", Args: cobra.NoArgs, Short: "Go back from an unfinished rollout to the fleet as it was",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return goOn(cmd, *o, func(j *cutover.Journal) error { return j.TurnRound("rollback was asked for") })
+			return goOn(cmd, *o, cutover.RolledBack, func(j *cutover.Journal) error { return j.TurnRound("rollback was asked for") })
 		},
 	}, o)
 }
 
-// goOn takes the journal of an unfinished rollout up where it is.
-func goOn(cmd *cobra.Command, o options, turn func(*cutover.Journal) error) error {
+// goOn takes the journal of an unfinished rollout up where it is. Ending as wanted is exit code 0.
+func goOn(cmd *cobra.Command, o options, wanted cutover.Outcome, turn func(*cutover.Journal) error) error {
 	s, err := open(o)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func goOn(cmd *cobra.Command, o options, turn func(*cutover.Journal) error) erro
 	if err := turn(journal); err != nil {
 		return err
 	}
-	r := &rollout{site: s, cmd: cmd, options: o, journal: *journal}
+	r := &rollout{site: s, cmd: cmd, options: o, journal: *journal, wanted: wanted}
 	fmt.Fprintf(r.people(), "rollout %s of %s: %s\n", journal.Plan.Spec.Rollout, journal.Plan.Spec.Service, where(*journal))
 	rest := cutover.Plan{Steps: journal.Steps()[min(journal.Cursor, len(journal.Steps())):]}
 	fmt.Fprintf(r.people(), "\n%s\n", rest.Rows())

@@ -28,6 +28,7 @@ type rollout struct {
 	options   options
 	journal   cutover.Journal
 	preparing time.Duration
+	wanted    cutover.Outcome // the outcome, beside done, that the operator asked for
 	step      atomic.Pointer[string] // the step that is running, for lost requests
 }
 
@@ -59,7 +60,11 @@ func (r *rollout) carryOut(session cutover.Session) error {
 		summary := traffic.Stop()
 		run.Probe = &summary
 	}
-	return r.end(report.Of(run))
+	final := report.Of(run)
+	if final.Outcome == r.wanted {
+		final.ExitCode = 0
+	}
+	return r.end(final)
 }
 
 // startProbe sends traffic until it is warm, and marks the beginning of the cutover.

@@ -55,7 +55,7 @@ func headline(outcome cutover.Outcome) string {
 	case cutover.NothingToDo:
 		return "nothing to do"
 	case cutover.RolledBack:
-		return "failed and rolled back: the fleet serves as it did before"
+		return "rolled back: the fleet serves as it did before"
 	case cutover.Stuck:
 		return "STUCK: a person is needed"
 	case cutover.LockTrouble:
