@@ -34,8 +34,9 @@ if [ "$have" = 0 ] && [ "$had" != 0 ]; then
 	exit 0
 fi
 
-if ! errors=$(haproxy -c -q -f "$fixed" -f "$candidate" 2>&1); then
-	say "kept the old file: HAProxy refuses the new one: ${errors//$'\n'/ }"
+if ! errors=$(haproxy -c -f "$fixed" -f "$candidate" 2>&1); then
+	[[ $errors =~ \[ALERT\][^$'\n']* ]]
+	say "kept the old file: HAProxy refuses the new one: ${BASH_REMATCH[0]:-$errors}"
 	exit 0
 fi
 
