@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 # Sourced by the other scripts: names, and the Compose that is here.
 
 project=cutover-demo

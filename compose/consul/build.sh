@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # Makes the image cutover-demo/consul:1.21 present: HashiCorp's own, or else
 # Consul compiled from source (about four minutes on two cores, once).
 # Usage: build.sh CACHE_FOLDER. `build.sh CACHE_FOLDER binary` only compiles.

@@ -107,12 +107,15 @@ func (r *rig) call(method, url, body string, into any) int {
 // until polls what is awaited for at most 10 s.
 func (r *rig) until(awaited string, seen func() bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
 	for !seen() {
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			r.t.Fatalf("not seen within 10s: %s", awaited)
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }
 

@@ -81,6 +81,7 @@ func (n *Node) Run(ctx context.Context) (Exit, error) {
 		n.end(ending{abrupt: true})
 		return Exit{Code: 1}, errors.New("fault " + CrashAtStart)
 	}
+	n.setReady() // before the ports open: closed means that none of them ever answers 503
 	if !n.cfg.StartAnswers {
 		if err := n.openPorts(); err != nil {
 			return Exit{Code: 1}, err
@@ -89,7 +90,6 @@ func (n *Node) Run(ctx context.Context) (Exit, error) {
 	beating, stopBeating := context.WithCancel(ctx)
 	silent := make(chan struct{})
 	go func() { defer close(silent); n.cluster.beat(beating) }()
-	n.setReady()
 	if n.cfg.Faults.has(StartQuiesced) || n.startsQuiesced() {
 		n.beginQuiesce()
 	}

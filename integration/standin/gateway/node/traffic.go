@@ -39,7 +39,7 @@ func (n *Node) serveAPI(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "sleep must be a duration of at most "+longestSleep.String(), http.StatusBadRequest)
 			return
 		}
-		time.Sleep(pause) // what the client asked for
+		<-time.After(pause) // what the client asked for
 	}
 	_, _ = w.Write(body) // a client that is gone is the client's affair
 }

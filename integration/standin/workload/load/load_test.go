@@ -132,8 +132,8 @@ func TestASilentRetryIsALoss(t *testing.T) {
 
 func TestTheStreamDoesNotWaitForAnswers(t *testing.T) {
 	release := make(chan struct{})
-	var seen atomic.Int64
-	url := server(t, func(http.ResponseWriter, *http.Request) { seen.Add(1); <-release })
+	seen := make(chan struct{}, 1000)
+	url := server(t, func(http.ResponseWriter, *http.Request) { seen <- struct{}{}; <-release })
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := New(Config{URLs: []string{url}, Rate: 200})
 	if err != nil {
@@ -141,9 +141,12 @@ func TestTheStreamDoesNotWaitForAnswers(t *testing.T) {
 	}
 	done := make(chan Summary)
 	go func() { done <- r.Run(ctx) }()
-	for deadline := time.Now().Add(10 * time.Second); seen.Load() < 20; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d of 20 requests in 10s", seen.Load())
+	deadline := time.After(10 * time.Second)
+	for n := range 20 {
+		select {
+		case <-seen:
+		case <-deadline:
+			t.Fatalf("%d of 20 requests in 10s", n)
 		}
 	}
 	cancel()
