@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 
@@ -82,12 +81,18 @@ func (s *site) loadPlan(ctx context.Context, path string, without []string) (cut
 	if plan.Spec.Service != s.config.Service {
 		return plan, fmt.Errorf("the plan %s is for service %q, the configuration for %q: use the one it was made with", path, plan.Spec.Service, s.config.Service)
 	}
-	seen, problems, err := s.survey(ctx, plan.Spec.Image)
+	if err := s.fleet.Ping(ctx); err != nil {
+		return plan, err
+	}
+	seen, found, err := s.survey(ctx, plan.Spec.Image)
 	if err != nil {
 		return plan, err
 	}
 	applyWithout(&plan, without)
-	return plan, errors.Join(append(append(problems, s.preflight(ctx, seen)...), plan.Verify(seen))...)
+	if err := plan.Verify(seen); err != nil {
+		found = append(found, finding{err: err})
+	}
+	return plan, joined(append(found, s.preflight(ctx, seen, true)...))
 }
 
 func newRolloutID() string {

@@ -28,7 +28,7 @@ type rollout struct {
 	options   options
 	journal   cutover.Journal
 	preparing time.Duration
-	wanted    cutover.Outcome // the outcome, beside done, that the operator asked for
+	wanted    cutover.Outcome        // the outcome, beside done, that the operator asked for
 	step      atomic.Pointer[string] // the step that is running, for lost requests
 }
 

@@ -11,22 +11,27 @@ import (
 	"github.com/cutover/cutover/lb"
 )
 
-// survey observes the fleet as it is now. problems are what stands in the way of a cutover, each with its remedy; the
-// error is that the fleet could not be observed. It touches nothing.
-func (s *site) survey(ctx context.Context, image cutover.Image) (seen cutover.World, problems []error, err error) {
-	if err := s.fleet.Ping(ctx); err != nil {
-		return seen, nil, err
-	}
+// finding is something that stands in the way of a cutover, with its remedy.
+type finding struct {
+	node string // whose state could not be told because of it; or empty
+	err  error
+}
+
+// survey observes the fleet as it is now. The error is that it can't be observed at all. It touches nothing.
+func (s *site) survey(ctx context.Context, image cutover.Image) (seen cutover.World, found []finding, err error) {
 	nodes, problems, err := s.fleet.Find(ctx, image.ID)
 	if err != nil {
 		return seen, nil, err
 	}
+	for _, problem := range problems {
+		found = append(found, finding{err: problem})
+	}
 	for i := range nodes {
 		if err := s.complete(ctx, &nodes[i]); err != nil {
-			return seen, problems, err
+			found = append(found, finding{nodes[i].Name, err})
 		}
 	}
-	return cutover.World{Nodes: nodes}, problems, nil
+	return cutover.World{Nodes: nodes}, found, nil
 }
 
 // complete adds the member's and the workload's state to a node.
@@ -57,20 +62,28 @@ func (s *site) complete(ctx context.Context, node *cutover.Node) error {
 	return nil
 }
 
-// preflight lists everything that could stop a cutover. It touches nothing.
-func (s *site) preflight(ctx context.Context, seen cutover.World) []error {
+// preflight looks at everything that could stop a cutover of these nodes. It touches nothing.
+func (s *site) preflight(ctx context.Context, seen cutover.World, observed bool) []finding {
 	var names []string
-	var problems []error
+	var found []finding
 	for _, node := range seen.Nodes {
 		names = append(names, node.Name)
 		place, err := s.fleet.Locate(ctx, node.Name)
 		if err != nil {
-			problems = append(problems, err)
+			found = append(found, finding{node.Name, err})
 			continue
 		}
-		problems = append(problems, s.driver.Check(ctx, node.Name, place)...)
+		for _, problem := range s.driver.Check(ctx, node.Name, place) {
+			found = append(found, finding{node.Name, problem})
+		}
 	}
-	return append(problems, s.members.Check(ctx, names...)...)
+	if !observed {
+		names = nil // what keeps the members from being observed has been found: only the load balancers are left to check
+	}
+	for _, problem := range s.members.Check(ctx, names...) {
+		found = append(found, finding{err: problem})
+	}
+	return found
 }
 
 // spec is what the configuration wants, for this rollout and image.
@@ -169,21 +182,52 @@ func (s *site) prepare(ctx context.Context, rollout string, without []string) (c
 		return cutover.Plan{}, err
 	}
 	image, imageErr := s.target(ctx)
-	seen, problems, err := s.survey(ctx, image)
+	seen, found, err := s.survey(ctx, image)
 	if err != nil {
 		return cutover.Plan{}, errors.Join(imageErr, err)
 	}
 	if imageErr != nil {
-		problems = append(problems, imageErr)
+		found = append([]finding{{err: imageErr}}, found...)
 	} else if everywhere(seen, image) {
 		return cutover.Build(s.spec(rollout, image, without), seen)
 	}
-	problems = append(problems, s.preflight(ctx, seen)...)
-	plan, err := cutover.Build(s.spec(rollout, image, without), seen)
-	if err := errors.Join(append(problems, err)...); err != nil {
+	observed := !slices.ContainsFunc(found, func(f finding) bool { return f.node != "" })
+	found = append(found, s.preflight(ctx, seen, observed)...)
+	plan, err := cutover.Build(s.spec(rollout, image, without), supposing(seen, found))
+	if err != nil {
+		found = append(found, finding{err: err})
+	}
+	if err := joined(found); err != nil {
 		return cutover.Plan{}, err
 	}
 	return plan, plan.Verify(seen)
+}
+
+// supposing is the world with every node whose state could not be told taken to be well: what was found of it has
+// been said, and the planner is to say what else is wrong.
+func supposing(seen cutover.World, found []finding) cutover.World {
+	supposed := cutover.World{Nodes: slices.Clone(seen.Nodes)}
+	for i, node := range supposed.Nodes {
+		if slices.ContainsFunc(found, func(f finding) bool { return f.node == node.Name }) {
+			supposed.Nodes[i].Container, supposed.Nodes[i].Member, supposed.Nodes[i].Workload = cutover.Healthy, cutover.Serving, cutover.Active
+		}
+	}
+	return supposed
+}
+
+// joined is one error with each finding once.
+func joined(found []finding) error {
+	var errs []error
+	said := map[string]bool{}
+	for _, f := range found {
+		for _, line := range lines(f.err) {
+			if !said[line] {
+				said[line] = true
+				errs = append(errs, errors.New(line))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // everywhere reports whether there is nothing to do; then nothing can be in the way either.

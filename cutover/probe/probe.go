@@ -84,7 +84,7 @@ func (p *Probe) one(ctx context.Context, index int, request Request) {
 	if p.options.Step != nil {
 		step = p.options.Step()
 	}
-	p.tally.end(phase, request, result, step)
+	p.tally.end(phase, index, request, result, step)
 }
 
 // judge says whether a complete answer is a good one.

@@ -52,11 +52,12 @@ type tally struct {
 	times    [2]*hdrhistogram.Histogram // in microseconds
 	versions map[string]int64
 	statuses []map[int]bool // of each request, seen before
+	ended    []bool         // of each request: one has been answered, or lost
 	losses   []Loss
 }
 
 func newTally(requests int) *tally {
-	t := &tally{versions: map[string]int64{}, statuses: make([]map[int]bool, requests)}
+	t := &tally{versions: map[string]int64{}, statuses: make([]map[int]bool, requests), ended: make([]bool, requests)}
 	for i := range t.times {
 		t.times[i] = hdrhistogram.New(1, int64(5*time.Minute/time.Microsecond), 3)
 	}
@@ -86,7 +87,7 @@ func (t *tally) known(request, status int, sent phase) bool {
 func (t *tally) answered(request int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.statuses[request]) > 0
+	return t.ended[request]
 }
 
 func (t *tally) mark() {
@@ -95,9 +96,10 @@ func (t *tally) mark() {
 	t.now = during
 }
 
-func (t *tally) end(sent phase, request Request, r result, step string) {
+func (t *tally) end(sent phase, index int, request Request, r result, step string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.ended[index] = true
 	if r.err != nil {
 		t.lost++
 		if len(t.losses) < lossesKept {
