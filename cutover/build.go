@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Build computes the plan that brings every node of the fleet to the wanted image: nodes that run it already are
@@ -113,9 +114,10 @@ func notReady(spec Spec, node Node) []string {
 }
 
 type builder struct {
-	spec  Spec
-	plan  *Plan
-	count int // batches so far
+	spec    Spec
+	plan    *Plan
+	count   int      // batches so far
+	shifted []string // new containers that serve
 }
 
 func (b *builder) add(step Step) {
@@ -155,6 +157,8 @@ func (b *builder) shift(pairs []Pair) {
 		Kind: Member, Targets: fresh, From: Drained, To: Serving,
 		Cause: b.agreement(), Timeout: t.Join, UndoTimeout: t.Drain, Hold: s.Hold, OnTimeout: t.OnDrainTimeout,
 	})
+	b.watch("still serving, before the next one leaves", 0)
+	b.shifted = append(b.shifted, fresh...)
 	b.add(Step{
 		Kind: Member, Targets: old, From: Serving, To: Drained,
 		Cause: "no lb worker can reach it, nothing in flight", Timeout: t.Drain, UndoTimeout: t.Join, OnTimeout: t.OnDrainTimeout,
@@ -175,16 +179,23 @@ func (b *builder) shift(pairs []Pair) {
 	})
 }
 
+// watch makes sure that the new containers that were shifted before go on serving.
+func (b *builder) watch(cause string, hold time.Duration) {
+	if len(b.shifted) == 0 {
+		return
+	}
+	t := b.spec.Budgets
+	b.add(Step{
+		Kind: Member, Targets: slices.Clone(b.shifted), From: Serving, To: Serving,
+		Cause: cause, Timeout: t.Join, UndoTimeout: t.Join, Hold: hold,
+	})
+}
+
 // finish watches the new fleet serve, then removes the old one.
 func (b *builder) finish() {
-	t, s := b.spec.Budgets, b.spec.Strategy
-	if s.Soak > 0 {
-		b.add(Step{
-			Kind: Member, Targets: news(b.plan.Pairs), From: Serving, To: Serving,
-			Cause: "soak: the new fleet serves", Timeout: t.Join, UndoTimeout: t.Join, Hold: s.Soak,
-		})
-		b.count++
-	}
+	t := b.spec.Budgets
+	b.watch("soak: the new fleet serves", b.spec.Strategy.Soak)
+	b.count++
 	b.add(Step{
 		Kind: Container, Targets: olds(b.plan.Pairs), From: Stopped, To: Absent,
 		Cause: "every node is done", Timeout: t.Stop, UndoTimeout: t.Stop, OneWay: true,

@@ -70,6 +70,7 @@ type Journal struct {
 
 // Entry is one step as it went. The last entry of an open journal may be in flight: its Ended is zero.
 type Entry struct {
+	N         int           `json:"n"` // the step's number, counted from 1 in its direction
 	Step      Step          `json:"step"`
 	Direction Direction     `json:"direction"`
 	Started   time.Time     `json:"started"`              // the first request was about to be made
@@ -113,9 +114,19 @@ func (j *Journal) TurnRound(reason string) error {
 // QuiescedAt is the latest moment at which a target may have been asked to leave active, or the zero time. A
 // container started later than that is active again.
 func (j Journal) QuiescedAt(target string) time.Time {
+	return j.lastAsked(target, func(s Step) bool { return s.Kind == Workload && s.To != Active })
+}
+
+// StopAskedAt is the latest moment at which a target that ran may have been asked to stop, or the zero time. The life
+// that it was in then is over, or about to be.
+func (j Journal) StopAskedAt(target string) time.Time {
+	return j.lastAsked(target, func(s Step) bool { return s.Kind == Container && s.From == Healthy })
+}
+
+func (j Journal) lastAsked(target string, is func(Step) bool) time.Time {
 	for i := len(j.History) - 1; i >= 0; i-- {
 		entry := j.History[i]
-		if entry.Step.Kind != Workload || entry.Step.To == Active || !slices.Contains(entry.Step.Targets, target) {
+		if !is(entry.Step) || !slices.Contains(entry.Step.Targets, target) {
 			continue
 		}
 		if entry.Ended.IsZero() {

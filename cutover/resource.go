@@ -23,6 +23,7 @@ type Observation struct {
 	Detail string // for people: what is observed now and what is still missing, without secrets
 	// Stragglers: all that is missing is work still in flight, so that a step whose policy is Continue may cut it.
 	Stragglers bool
+	Warning    string // when not empty: the state was reached, but not as it should have been; told at the end
 	Doomed     string // when not empty: why the state asked for can't be reached any more; the step fails at once
 }
 

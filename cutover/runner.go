@@ -116,7 +116,7 @@ func (r *run) all(ctx context.Context) Outcome {
 func (r *run) begin(ctx context.Context, step Step) (*Entry, error) {
 	r.emit(Event{Type: EventStep, Step: step})
 	before := r.Clock.Now()
-	r.journal.History = append(r.journal.History, Entry{Step: step, Direction: r.journal.Direction, Started: before})
+	r.journal.History = append(r.journal.History, Entry{N: r.journal.Cursor + 1, Step: step, Direction: r.journal.Direction, Started: before})
 	entry := &r.journal.History[len(r.journal.History)-1]
 	if err := r.save(ctx); err != nil {
 		return nil, err
@@ -184,10 +184,10 @@ func (r *run) interrupted() (verdict, string, bool) {
 		return lost, "", true
 	}
 	if request, ok := r.session.Asked(); ok && request.What == RequestAbort && !r.told {
+		r.told = true
 		if r.canTurn() {
 			return aborted, "aborted by " + request.Who, true
 		}
-		r.told = true
 		r.emit(Event{Type: EventNotice, Detail: "abort was asked for by " + request.Who + ", but " + r.whyNotTurn()})
 	}
 	if r.Interrupts == nil {
@@ -234,8 +234,8 @@ func (r *run) poll(kind Kind) time.Duration {
 	return DefaultPoll
 }
 
-func missing(seen []Seen, want State) string {
-	i := slices.IndexFunc(seen, func(s Seen) bool { return s.Err != nil || s.State != want })
+func missing(seen []Seen, there func(Seen) bool) string {
+	i := slices.IndexFunc(seen, func(s Seen) bool { return !there(s) })
 	if i < 0 {
 		return ""
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -258,6 +259,29 @@ func TestFlappingForeverTurnsRound(t *testing.T) {
 	}
 	m.ended(m.apply(), cutover.RolledBack)
 	m.isOld()
+}
+
+// A new container that joined and then failed is noticed before the next old one leaves, and goes back although it is
+// gone already.
+func TestNewMemberThatFallsOut(t *testing.T) {
+	for _, soak := range []time.Duration{0, 5 * time.Second} {
+		m := newModel(t, 3, func(s *cutover.Spec) { s.Strategy.Soak = soak })
+		m.world.MinServing = 2 // it is not the run that takes this one out
+		m.runner.Interrupts = func() int {
+			if m.world.State(cutover.Container, "gw-1") == cutover.Stopped && m.world.State(cutover.Container, "gw-1.7f3a") == cutover.Healthy {
+				m.world.Break(cutover.Member, "gw-1.7f3a", cutover.Out)
+				m.world.Break(cutover.Container, "gw-1.7f3a", cutover.Stopped)
+			}
+			return 0
+		}
+		m.ended(m.apply(), cutover.RolledBack)
+		if drained := slices.Index(m.world.Requests, "member gw-2 drained"); drained >= 0 {
+			t.Errorf("the next one left although a new one had failed")
+		}
+		m.runner.Interrupts = nil
+		m.world.Violations = nil // data of the crashed container is lost, whatever is done
+		m.isOld()
+	}
 }
 
 func TestRollbackIsNeverRolledBack(t *testing.T) {

@@ -4,6 +4,8 @@
 // Resource, Store or Clock; see DESIGN.md.
 package cutover
 
+import "slices"
+
 // Kind names a ladder: what sort of thing a step moves.
 type Kind string
 
@@ -37,3 +39,6 @@ var ladders = map[Kind][]State{
 	Member:    {Out, Drained, Serving},
 	Workload:  {Active, Frozen, Quiesced},
 }
+
+// rung is the position of a state on its kind's ladder, or -1.
+func rung(kind Kind, state State) int { return slices.Index(ladders[kind], state) }

@@ -107,7 +107,7 @@ func (a *attempt) look(ctx context.Context) []Seen {
 // judge decides whether one look ends the step.
 func (a *attempt) judge(seen []Seen, late bool) (verdict, string, bool) {
 	now := a.Clock.Now()
-	all := a.askedAll() && missing(seen, a.step.To) == ""
+	all := a.arrived(seen)
 	switch {
 	case !all:
 		a.held = time.Time{}
@@ -117,6 +117,11 @@ func (a *attempt) judge(seen []Seen, late bool) (verdict, string, bool) {
 	}
 	a.emit(Event{Type: EventProgress, Step: a.step, Seen: seen, Deadline: a.deadline, HeldSince: a.held})
 	if all && now.Sub(a.held) >= a.step.Hold {
+		for _, s := range seen {
+			if s.Warning != "" {
+				a.warn(s.Target + ": " + s.Warning)
+			}
+		}
 		a.emit(Event{Type: EventArrived, Step: a.step, Seen: seen})
 		return arrived, "", true
 	}
@@ -129,10 +134,31 @@ func (a *attempt) judge(seen []Seen, late bool) (verdict, string, bool) {
 		return 0, "", false
 	}
 	if a.step.mayCut() && a.askedAll() && onlyStragglers(seen, a.step.To) {
-		a.warn(fmt.Sprintf("%s: work in flight was cut after %s: %s", a.step, short(a.step.Timeout), missing(seen, a.step.To)))
+		a.warn(fmt.Sprintf("%s: work in flight was cut after %s: %s", a.step, short(a.step.Timeout), missing(seen, a.there)))
 		return arrived, "", true
 	}
 	return failed, a.timeout(seen), true
+}
+
+// arrived reports whether every target was asked and has been seen where it was asked to be.
+func (a *attempt) arrived(seen []Seen) bool {
+	for i, s := range seen {
+		if !a.there(s) || (!a.targets[i].asked && !a.beyond(s)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *attempt) there(s Seen) bool {
+	return s.Err == nil && (s.State == a.step.To || a.beyond(s))
+}
+
+// beyond reports whether, on the way back and down a ladder, a target is found lower than it was asked to be: a new
+// container that died, and with it what was to be taken back.
+func (a *attempt) beyond(s Seen) bool {
+	at, to := rung(a.step.Kind, s.State), rung(a.step.Kind, a.step.To)
+	return s.Err == nil && a.journal.Direction == Back && at >= 0 && at < to && to < rung(a.step.Kind, a.step.From)
 }
 
 func onlyStragglers(seen []Seen, want State) bool {
@@ -150,7 +176,7 @@ func (a *attempt) stillMissing(seen []Seen) string {
 			return t.err.Error()
 		}
 	}
-	return missing(seen, a.step.To)
+	return missing(seen, a.there)
 }
 
 func (a *attempt) timeout(seen []Seen) string {

@@ -34,6 +34,7 @@ type Build struct {
 	spec    Spec
 	owner   string
 	entries []entry
+	layer   layer
 }
 
 // Prepare reads all inputs and looks into the base. It makes nothing but, for a moment, a container of the base that
@@ -46,15 +47,21 @@ func Prepare(ctx context.Context, engine *client.Client, spec Spec) (*Build, err
 	if err != nil {
 		return nil, fmt.Errorf("inspect image.base %s: %w", spec.Base, err)
 	}
-	at, err := findLayout(ctx, engine, base.ID, spec.Home)
+	at, done, err := findLayout(ctx, engine, base.ID, spec.Home)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	entries, err := spec.collect(at)
 	if err != nil {
 		return nil, err
 	}
-	b := &Build{Base: base.ID, Files: len(entries), engine: engine, spec: spec, owner: ownerOf(base), entries: entries}
+	owner := ownerOf(base)
+	layer, err := newLayer(entries, owner, at.has)
+	if err != nil {
+		return nil, err
+	}
+	b := &Build{layer: layer, Base: base.ID, Files: len(entries), engine: engine, spec: spec, owner: owner, entries: entries}
 	for _, e := range entries {
 		b.Size += e.size
 	}
@@ -139,12 +146,12 @@ func buildError(messages io.Reader) error {
 	}
 }
 
-// context writes what the engine builds from: a Dockerfile with one layer, and the files.
+// context writes what the engine builds from: a Dockerfile, and the one layer that it adds as it is.
 func (b *Build) context(to io.Writer) error {
 	archive := tar.NewWriter(to)
 	dockerfile := fmt.Sprintf("FROM %s\n", b.Base)
 	if len(b.entries) > 0 {
-		dockerfile += fmt.Sprintf("COPY --chown=%s root/ /\n", b.owner)
+		dockerfile += "ADD layer.tar /\n"
 	}
 	if err := archive.WriteHeader(&tar.Header{Name: "Dockerfile", Mode: 0o644, Size: int64(len(dockerfile))}); err != nil {
 		return err
@@ -152,23 +159,17 @@ func (b *Build) context(to io.Writer) error {
 	if _, err := io.WriteString(archive, dockerfile); err != nil {
 		return err
 	}
-	for _, e := range b.entries {
-		if err := writeEntry(archive, e); err != nil {
-			return fmt.Errorf("%s: %w", e.to, err)
+	if len(b.entries) > 0 {
+		size, err := b.layer.size()
+		if err != nil {
+			return err
+		}
+		if err := archive.WriteHeader(&tar.Header{Name: "layer.tar", Mode: 0o644, Size: size}); err != nil {
+			return err
+		}
+		if err := b.layer.write(archive); err != nil {
+			return err
 		}
 	}
 	return archive.Close()
-}
-
-func writeEntry(archive *tar.Writer, e entry) error {
-	if err := archive.WriteHeader(&tar.Header{Name: "root" + e.to, Mode: int64(e.mode), Size: e.size}); err != nil {
-		return err
-	}
-	content, err := e.open()
-	if err != nil {
-		return err
-	}
-	defer content.Close() //nolint:errcheck // only read
-	_, err = io.Copy(archive, content)
-	return err
 }

@@ -43,11 +43,6 @@ type entry struct {
 	open func() (io.ReadCloser, error)
 }
 
-// layout is where things are in an image.
-type layout struct {
-	Home, Profile, Packages string
-}
-
 // collect reads all inputs once, for their sums, and lists them by their place in the image.
 func (s Spec) collect(at layout) ([]entry, error) {
 	var entries []entry
@@ -67,6 +62,9 @@ func (s Spec) collect(at layout) ([]entry, error) {
 	}
 	for _, file := range s.Files {
 		to, err := render(file.To, at)
+		if err == nil && at.Home == "" && to != file.To {
+			err = fmt.Errorf("image.files: %s: there is no Integration Server in %s, so %q leads nowhere: set image.home", file.From, s.Base, file.To)
+		}
 		if err == nil && !path.IsAbs(to) {
 			err = fmt.Errorf("image.files: %s: %q is not an absolute path in the image", file.From, to)
 		}

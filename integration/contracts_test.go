@@ -160,15 +160,29 @@ func (s *stack) containersContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := plan.New(old)
-	containers := docker.NewContainers(fleet, plan, time.Now)
+	var stopAsked time.Time // as the journal would know it
+	containers := docker.NewContainers(fleet, plan, func(string) time.Time { return stopAsked }, time.Now)
 	cutovertest.Resource(t, cutovertest.ResourceFixture{Resource: containers, Target: fresh, From: cutover.Absent,
 		Walk: []cutover.State{cutover.Stopped, cutover.Healthy}})
 	t.Run("the clone", func(t *testing.T) { s.isClone(t, old, fresh) })
 	if note, err := fleet.ComposeNote(t.Context(), plan); err != nil || note != "" {
 		t.Errorf("a note on Compose for a container that it did not make: %q, %v", note, err)
 	}
-	cutovertest.Resource(t, cutovertest.ResourceFixture{Resource: containers, Target: old, From: cutover.Healthy,
-		Walk: []cutover.State{cutover.Stopped, cutover.Healthy}})
+	cutovertest.Resource(t, cutovertest.ResourceFixture{
+		Resource: containers, Target: old, From: cutover.Healthy,
+		Walk: []cutover.State{cutover.Stopped, cutover.Healthy},
+	})
+	t.Run("a stop that is under way can't be taken back", func(t *testing.T) {
+		stopAsked = time.Now()
+		if seen, err := containers.Observe(t.Context(), old); err != nil || seen.State == cutover.Healthy {
+			t.Errorf("observed %+v, %v", seen, err)
+		}
+		cutovertest.Resource(t, cutovertest.ResourceFixture{Resource: containers, Target: old, Walk: []cutover.State{cutover.Healthy}})
+		c, err := s.engine.ContainerInspect(t.Context(), old)
+		if err != nil || c.State.StartedAt < stopAsked.UTC().Format(time.RFC3339Nano) {
+			t.Errorf("it is still in the life in which it was asked to stop: %s, %v", c.State.StartedAt, err)
+		}
+	})
 	c, err := s.engine.ContainerInspect(t.Context(), old)
 	if err != nil || c.HostConfig.RestartPolicy.Name != container.RestartPolicyAlways {
 		t.Errorf("restart policy of the old one after its return: %v, %v", c.HostConfig.RestartPolicy, err)

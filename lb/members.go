@@ -72,11 +72,16 @@ func New(cfg Config) (*Members, error) {
 func (m *Members) asked() []Balancer {
 	var in []Balancer
 	for _, b := range m.cfg.Balancers {
-		if !slices.Contains(m.cfg.Without, b.Name()) {
+		if !m.leftOut(b.Name()) {
 			in = append(in, b)
 		}
 	}
 	return in
+}
+
+// leftOut reports whether the operator took a balancer out of the agreement.
+func (m *Members) leftOut(balancerName string) bool {
+	return slices.Contains(m.cfg.Without, balancerName)
 }
 
 // via reports whether a balancer routes a service.

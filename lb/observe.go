@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"github.com/cutover/cutover/cutover"
 )
@@ -37,7 +36,7 @@ func (m *Members) look(ctx context.Context, target string) (sighting, error) {
 	seen.intent, seen.registry = registryState(members)
 	for _, b := range m.cfg.Balancers {
 		name := b.Name()
-		if slices.Contains(m.cfg.Without, name) {
+		if m.leftOut(name) {
 			seen.without = append(seen.without, name)
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/cutover/cutover/cutover"
 )
@@ -75,7 +76,7 @@ func (m *Members) register(ctx context.Context, target string, members []member)
 	for _, one := range members {
 		todo := one.known
 		if len(one.regs) > 0 {
-			todo = nil
+			todo = one.missing()
 			for _, r := range one.regs {
 				if one.want.IsValid() && r.Endpoint() != one.want {
 					todo = append(todo, r)
@@ -119,9 +120,14 @@ func (m *Members) serve(ctx context.Context, target string, members []member) er
 			}
 		}
 	}
-	return m.each(members, func(b Balancer, at []netip.AddrPort) error {
+	// A balancer that was left out since may still hold it.
+	return m.each(m.cfg.Balancers, members, func(b Balancer, at []netip.AddrPort) error {
 		delete(m.notes, b.Name())
 		_, err := b.Hold(ctx, at, false)
+		if err != nil && m.leftOut(b.Name()) {
+			m.notes[b.Name()] = "may still hold it in MAINT"
+			return nil
+		}
 		return err
 	})
 }
@@ -155,17 +161,30 @@ func (m *Members) remove(ctx context.Context, target string, members []member) e
 // hold takes registered members out of service in every worker, ahead of the registry: once a balancer was reloaded,
 // its old workers can't be told any more. A balancer that can't be reached is an error, before Consul is told.
 func (m *Members) hold(ctx context.Context, members []member) error {
-	return m.each(members, func(b Balancer, at []netip.AddrPort) error {
+	return m.each(m.asked(), members, func(b Balancer, at []netip.AddrPort) error {
 		note, err := b.Hold(ctx, at, true)
 		m.notes[b.Name()] = note
 		return err
 	})
 }
 
-// each calls a function for every balancer that routes a registered service of a running container; all of them, whatever fails.
-func (m *Members) each(members []member, do func(Balancer, []netip.AddrPort) error) error {
+// missing are registrations that are known for a target, of which others are there: what a crash between two
+// deregistrations leaves. Where somebody else registered it, under an id of their own, nothing is missing.
+func (one member) missing() []Registration {
+	here := map[string]bool{}
+	for _, r := range one.regs {
+		here[r.ID] = true
+		if !slices.ContainsFunc(one.known, func(k Registration) bool { return k.ID == r.ID }) {
+			return nil
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(one.known), func(k Registration) bool { return here[k.ID] })
+}
+
+// each calls a function for every one of these balancers that routes a registered service of a running container; all of them, whatever fails.
+func (m *Members) each(balancers []Balancer, members []member, do func(Balancer, []netip.AddrPort) error) error {
 	var failed []error
-	for _, b := range m.asked() {
+	for _, b := range balancers {
 		var at []netip.AddrPort
 		for _, one := range members {
 			if len(one.regs) > 0 && one.want.IsValid() && one.service.via(b.Name()) {

@@ -14,7 +14,7 @@ func newAbort(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use: "abort", Args: cobra.NoArgs, Short: "Make the rollout that another terminal runs stop and go back",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := open(*o)
+			s, err := openStore(*o)
 			if err != nil {
 				return err
 			}

@@ -1,9 +1,8 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,64 +16,72 @@ func newApply(o *options) *cobra.Command {
 		Use: "apply [PLANFILE]", Args: cobra.MaximumNArgs(1), Short: "Replace the fleet's containers, one observed step at a time",
 		Long: "Apply prints the plan, asks, and carries it out. A plan saved with plan --out is refused when the fleet has changed since.\n" +
 			"The first SIGINT or SIGTERM goes back, the second stops where it is.",
-		RunE: func(cmd *cobra.Command, args []string) error { return apply(cmd, *o, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return reported(cmd, *o, func(ctx context.Context, r *rollout) error { return r.apply(ctx, args) })
+		},
 	}, o)
 }
 
-func apply(cmd *cobra.Command, o options, args []string) error {
-	// Until the first step a signal ends the program: nothing has been touched.
-	ctx, done := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
-	defer done()
-	s, err := open(o)
-	if err != nil {
-		return err
-	}
-	session, err := s.store.Acquire(ctx, s.config.Service)
+func (r *rollout) apply(ctx context.Context, args []string) error {
+	session, err := r.store.Acquire(ctx, r.config.Service)
 	if err != nil {
 		return err
 	}
 	defer session.Close() //nolint:errcheck // the process ends now and the lock with it
-	if err := nothingOpen(cmd, session); err != nil {
+	if err := r.nothingOpen(ctx, session); err != nil {
 		return err
 	}
-	r := &rollout{site: s, cmd: cmd, options: o}
 	before := time.Now()
 	var plan cutover.Plan
 	if len(args) == 1 {
-		plan, err = s.loadPlan(ctx, args[0], o.without)
+		plan, err = r.loadPlan(ctx, args[0], r.options.without)
 	} else {
-		plan, err = s.prepare(ctx, newRolloutID(), o.without)
+		plan, err = r.prepare(ctx, newRolloutID(), r.options.without)
 	}
 	if err != nil {
 		return err
 	}
+	r.journal = cutover.NewJournal(plan, time.Now())
+	r.journal.Without = leftOut(plan)
 	r.preparing = time.Since(before)
-	if err := s.printPlan(ctx, r.people(), plan); err != nil {
+	if err := r.printPlan(ctx, r.people(), plan); err != nil {
 		return err
 	}
 	if plan.Empty() {
-		return r.end(report.Of(report.Run{Journal: cutover.NewJournal(plan, before), Outcome: cutover.NothingToDo, Started: before, Finished: time.Now()}))
+		return r.end(report.Of(report.Run{Journal: r.journal, Outcome: cutover.NothingToDo, Started: before, Finished: time.Now()}))
 	}
-	if err := confirm(cmd, o, fmt.Sprintf("Replace %d containers of %s?", len(plan.Pairs), plan.Spec.Service)); err != nil {
+	if err := confirm(ctx, r.cmd, r.options, fmt.Sprintf("Replace %d containers of %s?", len(plan.Pairs), plan.Spec.Service)); err != nil {
 		return err
 	}
-	r.journal = cutover.NewJournal(plan, time.Now())
-	r.journal.Without = o.without
-	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted: nothing was touched")
+	if !r.options.yes { // the answer may have taken an hour
+		if err := r.stillAsPlanned(ctx, plan); err != nil {
+			return err
+		}
 	}
-	return r.carryOut(session)
+	return r.carryOut(ctx, session)
+}
+
+// leftOut are the load balancers that a plan does not ask.
+func leftOut(plan cutover.Plan) []string {
+	var names []string
+	for _, b := range plan.Spec.Balancers {
+		if b.Without {
+			names = append(names, b.Name)
+		}
+	}
+	return names
 }
 
 // nothingOpen refuses to begin while an earlier rollout is unfinished.
-func nothingOpen(cmd *cobra.Command, session cutover.Session) error {
-	earlier, err := session.Load(cmd.Context())
+func (r *rollout) nothingOpen(ctx context.Context, session cutover.Session) error {
+	earlier, err := session.Load(ctx)
 	if err != nil {
 		return err
 	}
 	if earlier != nil && earlier.Open() {
-		return fmt.Errorf("rollout %s of %s is not finished (%s): carry it on with cutover resume, or go back with cutover rollback",
-			earlier.Plan.Spec.Rollout, earlier.Plan.Spec.Service, where(*earlier))
+		return fmt.Errorf("rollout %s of %s is not finished (%s): carry it on with cutover resume, or go back with cutover rollback "+
+			"(if you have taken the fleet over by hand, move its journal in %s away)",
+			earlier.Plan.Spec.Rollout, earlier.Plan.Spec.Service, where(*earlier), r.config.StateFolder())
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,8 +12,8 @@ import (
 	"golang.org/x/term"
 )
 
-// confirm asks a person on a terminal. Without one, --yes is the answer or there is none.
-func confirm(cmd *cobra.Command, o options, question string) error {
+// confirm asks a person on a terminal. Without one, --yes is the answer or there is none. ctx ends the waiting.
+func confirm(ctx context.Context, cmd *cobra.Command, o options, question string) error {
 	if o.yes {
 		return nil
 	}
@@ -21,9 +22,20 @@ func confirm(cmd *cobra.Command, o options, question string) error {
 		return errors.New("there is no terminal to ask on: say --yes to go ahead; nothing was touched")
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "\n%s [y/N] ", question)
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {
-		return errors.New("not confirmed: nothing was touched")
+	answers := make(chan string, 1)
+	go func() {
+		answer, err := bufio.NewReader(in).ReadString('\n')
+		if err != nil {
+			answer = "no"
+		}
+		answers <- answer
+	}()
+	select {
+	case <-ctx.Done():
+	case answer := <-answers:
+		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {
+			return nil
+		}
 	}
-	return nil
+	return errors.New("not confirmed: nothing was touched")
 }

@@ -31,11 +31,7 @@ func run(args []string) int {
 	for _, line := range lines(err) {
 		fmt.Fprintln(os.Stderr, "cutover: "+line)
 	}
-	var locked *cutover.LockedError
-	if errors.As(err, &locked) || errors.Is(err, cutover.ErrLost) {
-		return cutover.LockTrouble.ExitCode()
-	}
-	return cutover.Refused.ExitCode()
+	return outcomeOf(err).ExitCode()
 }
 
 // endedError says that a run has ended and been reported.

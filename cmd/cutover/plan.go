@@ -68,7 +68,8 @@ func savePlan(path string, plan cutover.Plan) error {
 	return nil
 }
 
-// loadPlan reads a saved plan and refuses it when the fleet is no longer the one it was made for.
+// loadPlan reads a saved plan and refuses it when the fleet is no longer the one it was made for. What the plan leaves
+// out of the agreement stays left out.
 func (s *site) loadPlan(ctx context.Context, path string, without []string) (cutover.Plan, error) {
 	var plan cutover.Plan
 	data, err := os.ReadFile(path)
@@ -81,18 +82,32 @@ func (s *site) loadPlan(ctx context.Context, path string, without []string) (cut
 	if plan.Spec.Service != s.config.Service {
 		return plan, fmt.Errorf("the plan %s is for service %q, the configuration for %q: use the one it was made with", path, plan.Spec.Service, s.config.Service)
 	}
-	if err := s.fleet.Ping(ctx); err != nil {
+	applyWithout(&plan, without)
+	if s.members, err = s.newMembers(leftOut(plan)); err != nil {
 		return plan, err
+	}
+	if err := s.stillAsPlanned(ctx, plan); err != nil || plan.Empty() {
+		return plan, err
+	}
+	return plan, joined(s.preflight(ctx, plan.World, true))
+}
+
+// stillAsPlanned observes the fleet again and refuses a plan that was made for another one.
+func (s *site) stillAsPlanned(ctx context.Context, plan cutover.Plan) error {
+	if err := s.fleet.Ping(ctx); err != nil {
+		return err
+	}
+	if _, err := s.fleet.Image(ctx, plan.Spec.Image.ID); err != nil {
+		return err
 	}
 	seen, found, err := s.survey(ctx, plan.Spec.Image)
 	if err != nil {
-		return plan, err
+		return err
 	}
-	applyWithout(&plan, without)
-	if err := plan.Verify(seen); err != nil {
-		found = append(found, finding{err: err})
+	if err := joined(found); err != nil {
+		return err
 	}
-	return plan, joined(append(found, s.preflight(ctx, seen, true)...))
+	return plan.Verify(seen)
 }
 
 func newRolloutID() string {

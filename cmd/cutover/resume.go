@@ -1,19 +1,24 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/config"
 )
 
 func newResume(o *options) *cobra.Command {
 	return runFlags(&cobra.Command{
 		Use: "resume", Args: cobra.NoArgs, Short: "Carry an unfinished rollout on, in its direction",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return goOn(cmd, *o, cutover.Done, func(*cutover.Journal) error { return nil })
+			return reported(cmd, *o, func(ctx context.Context, r *rollout) error {
+				return r.goOn(ctx, func(*cutover.Journal) error { return nil })
+			})
 		},
 	}, o)
 }
@@ -22,50 +27,61 @@ func newRollback(o *options) *cobra.Command {
 	return runFlags(&cobra.Command{
 		Use: "rollback", Args: cobra.NoArgs, Short: "Go back from an unfinished rollout to the fleet as it was",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return goOn(cmd, *o, cutover.RolledBack, func(j *cutover.Journal) error { return j.TurnRound("rollback was asked for") })
+			return reported(cmd, *o, func(ctx context.Context, r *rollout) error {
+				r.wanted = cutover.RolledBack
+				return r.goOn(ctx, func(j *cutover.Journal) error { return j.TurnRound("rollback was asked for") })
+			})
 		},
 	}, o)
 }
 
-// goOn takes the journal of an unfinished rollout up where it is. Ending as wanted is exit code 0.
-func goOn(cmd *cobra.Command, o options, wanted cutover.Outcome, turn func(*cutover.Journal) error) error {
-	s, err := open(o)
-	if err != nil {
-		return err
-	}
-	session, err := s.store.Acquire(cmd.Context(), s.config.Service)
+// goOn takes the journal of an unfinished rollout up where it is.
+func (r *rollout) goOn(ctx context.Context, turn func(*cutover.Journal) error) error {
+	session, err := r.store.Acquire(ctx, r.config.Service)
 	if err != nil {
 		return err
 	}
 	defer session.Close() //nolint:errcheck // the process ends now and the lock with it
-	journal, err := session.Load(cmd.Context())
+	journal, err := session.Load(ctx)
 	if err != nil {
 		return err
 	}
 	if journal == nil || !journal.Open() {
-		return fmt.Errorf("no rollout of %s is unfinished: there is nothing to carry on or to go back from", s.config.Service)
+		return fmt.Errorf("no rollout of %s is unfinished: there is nothing to carry on or to go back from", r.config.Service)
 	}
 	if err := turn(journal); err != nil {
 		return err
 	}
-	r := &rollout{site: s, cmd: cmd, options: o, journal: *journal, wanted: wanted}
+	if err := r.fleet.Ping(ctx); err != nil {
+		return err
+	}
+	r.journal = *journal
 	fmt.Fprintf(r.people(), "rollout %s of %s: %s\n", journal.Plan.Spec.Rollout, journal.Plan.Spec.Service, where(*journal))
 	rest := cutover.Plan{Steps: journal.Steps()[min(journal.Cursor, len(journal.Steps())):]}
 	fmt.Fprintf(r.people(), "\n%s\n", rest.Rows())
-	if len(o.without) > 0 {
-		r.journal.Without = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(r.journal.Without), o.without...))))
-		applyWithout(&r.journal.Plan, o.without)
-	}
-	if s.members, err = s.newMembers(r.journal.Without); err != nil {
+	if err := r.leaveOut(append(slices.Clone(r.journal.Without), r.options.without...)); err != nil {
 		return err
 	}
-	if len(r.journal.Without) > 0 {
-		fmt.Fprintf(r.people(), "NOT ASKED for their agreement: %v\n", r.journal.Without)
-	}
-	if err := confirm(cmd, o, "Go on?"); err != nil {
+	if err := confirm(ctx, r.cmd, r.options, "Go on?"); err != nil {
 		return err
 	}
-	return r.carryOut(session)
+	return r.carryOut(ctx, session)
+}
+
+// leaveOut takes load balancers out of the agreement, says so and notes it in the journal. One that the configuration
+// has no longer is nobody's to ask any more.
+func (r *rollout) leaveOut(names []string) error {
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return !slices.ContainsFunc(r.config.LoadBalancers, func(b config.LoadBalancer) bool { return b.Name == name })
+	})
+	r.journal.Without = slices.Compact(slices.Sorted(slices.Values(names)))
+	applyWithout(&r.journal.Plan, names)
+	if len(names) > 0 {
+		fmt.Fprintf(r.people(), "NOT ASKED for their agreement: %s\n", strings.Join(r.journal.Without, ", "))
+	}
+	var err error
+	r.members, err = r.newMembers(r.journal.Without)
+	return err
 }
 
 // applyWithout notes in a plan whose agreement was given up.

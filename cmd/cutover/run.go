@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -32,18 +33,22 @@ type rollout struct {
 	step      atomic.Pointer[string] // the step that is running, for lost requests
 }
 
-// carryOut runs the journal to its end, under traffic where a probe is configured, and reports. It blocks. Its error
-// is an endedError unless nothing was begun.
-func (r *rollout) carryOut(session cutover.Session) error {
+// carryOut runs the journal to its end, under traffic where a probe is configured, and reports. It blocks. Until the
+// first step ctx ends it, with nothing touched; from then on signals are the runner's. Its error is an endedError
+// unless nothing was begun.
+func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
+	signals := watchSignals()
+	defer signals.stop()
 	remembering := &remembering{Session: session, last: r.journal}
 	r.begin(r.journal.Plan, remembering)
 	earlier := len(r.journal.History)
-	traffic, err := r.startProbe()
+	traffic, err := r.startProbe(ctx)
 	if err != nil {
 		return err
 	}
-	signals := watchSignals()
-	defer signals.stop()
+	if traffic != nil && r.config.Probe.OnLoss == "rollback" {
+		remembering.lost = func() (string, bool) { return lostOne(traffic) }
+	}
 	started := time.Now()
 	runner := cutover.Runner{
 		Clock: cutover.WallClock{}, Emit: r.emit(),
@@ -51,7 +56,7 @@ func (r *rollout) carryOut(session cutover.Session) error {
 		Poll:      map[cutover.Kind]time.Duration{cutover.Member: 20 * time.Millisecond, cutover.Container: 50 * time.Millisecond, cutover.Workload: 50 * time.Millisecond},
 		Limit:     30 * time.Second, Interrupts: signals.count, Wake: signals.wake,
 	}
-	done := runner.Run(context.WithoutCancel(r.cmd.Context()), remembering, r.journal)
+	done := runner.Run(context.WithoutCancel(ctx), remembering, r.journal)
 	run := report.Run{
 		Journal: done, Outcome: done.Outcome, Reason: done.Reason, Started: started, Finished: time.Now(),
 		Preparing: r.preparing, Earlier: earlier, Propagation: r.members.Propagations(),
@@ -67,13 +72,23 @@ func (r *rollout) carryOut(session cutover.Session) error {
 	return r.end(final)
 }
 
-// startProbe sends traffic until it is warm, and marks the beginning of the cutover.
-func (r *rollout) startProbe() (*probe.Probe, error) {
+// lostOne tells why the probe wants to go back: the promise is that nothing is lost.
+func lostOne(traffic *probe.Probe) (string, bool) {
+	first, lost := traffic.FirstLoss()
+	if !lost {
+		return "", false
+	}
+	return fmt.Sprintf("the probe, which has lost a request (%s: %s)", first.Request, first.Why), true
+}
+
+// startProbe sends traffic until it is warm, and marks the beginning of the cutover. A front door that answers badly
+// keeps a rollout from being begun, but never from being carried on or taken back.
+func (r *rollout) startProbe(ctx context.Context) (*probe.Probe, error) {
 	c := r.config.Probe
 	if len(c.Requests) == 0 {
-		return nil, nil
+		return nil, ctx.Err()
 	}
-	traffic := probe.Start(context.WithoutCancel(r.cmd.Context()), probe.Options{
+	traffic := probe.Start(context.WithoutCancel(ctx), probe.Options{
 		Requests: probeRequests(c), VersionHeader: c.VersionHeader,
 		Timeout: c.Timeout.Std(), Step: func() string {
 			if step := r.step.Load(); step != nil {
@@ -82,7 +97,13 @@ func (r *rollout) startProbe() (*probe.Probe, error) {
 			return "warm-up"
 		},
 	})
-	if err := traffic.WarmUp(r.cmd.Context(), c.WarmUp.Std()); err != nil {
+	err := traffic.WarmUp(ctx, c.WarmUp.Std())
+	begun := len(r.journal.History) > 0
+	if err != nil && begun && ctx.Err() == nil {
+		fmt.Fprintf(r.people(), "warning: %s\n", strings.Join(lines(err), "; "))
+		err = nil
+	}
+	if err != nil {
 		traffic.Stop()
 		return nil, err
 	}
@@ -135,25 +156,6 @@ func (r *rollout) width() int {
 		return 0
 	}
 	return width
-}
-
-// end writes the report everywhere it is wanted.
-func (r *rollout) end(final report.Report) error {
-	if r.options.report != "" {
-		if err := final.Write(r.options.report); err != nil {
-			fmt.Fprintln(r.cmd.ErrOrStderr(), "cutover:", err)
-		}
-	}
-	fmt.Fprint(r.people(), "\n", final)
-	if r.options.json() {
-		if err := printJSON(r.cmd, final); err != nil {
-			return err
-		}
-	}
-	if final.ExitCode == 0 {
-		return nil
-	}
-	return &endedError{final.Outcome}
 }
 
 func printJSON(cmd *cobra.Command, value any) error {

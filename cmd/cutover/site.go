@@ -37,14 +37,11 @@ type site struct {
 
 // open reads the configuration and wires the adapters, in this order: store, engine, driver, members.
 func open(o options) (*site, error) {
-	c, err := config.Load(o.file)
+	s, err := openStore(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &site{config: c}
-	if s.store, err = store.NewFile(c.StateFolder()); err != nil {
-		return nil, err
-	}
+	c := s.config
 	host := c.Hosts[0]
 	engine, err := docker.Connect(host.Docker)
 	if err != nil {
@@ -71,6 +68,19 @@ func open(o options) (*site, error) {
 		s.builder = func(ctx context.Context) (*image.Build, error) { return image.Prepare(ctx, engine, spec) }
 	}
 	return s, nil
+}
+
+// openStore reads the configuration and opens the store only: what status and abort need, in any state of the rest.
+func openStore(o options) (*site, error) {
+	c, err := config.Load(o.file)
+	if err != nil {
+		return nil, err
+	}
+	journals, err := store.NewFile(c.StateFolder())
+	if err != nil {
+		return nil, err
+	}
+	return &site{config: c, store: journals}, nil
 }
 
 func imageSpec(c config.Config) image.Spec {
@@ -159,7 +169,7 @@ func newBalancer(b config.LoadBalancer) (lb.Balancer, error) {
 func services(members []config.Member) []lb.Service {
 	var services []lb.Service
 	for _, m := range members {
-		services = append(services, lb.Service{Name: m.Service, Port: m.Port, Check: lb.Check{
+		services = append(services, lb.Service{Name: m.Service, Port: m.Port, Via: m.Via, Check: lb.Check{
 			HTTP: m.Check.HTTP, TCP: m.Check.TCP,
 			Interval: m.Check.Interval.Std(), Timeout: m.Check.Timeout.Std(),
 		}})
@@ -171,13 +181,27 @@ func services(members []config.Member) []lb.Service {
 func (s *site) begin(plan cutover.Plan, session *remembering) {
 	s.plan, s.session = plan, session
 	s.docker.Rollout = plan.Spec.Rollout
-	s.containers = docker.NewContainers(s.fleet.For(s.docker), plan, time.Now)
+	s.containers = docker.NewContainers(s.fleet.For(s.docker), plan,
+		func(target string) time.Time { return session.last.StopAskedAt(target) }, time.Now)
 }
 
-// remembering is a session that knows what it saved last.
+// remembering is a session that knows what it saved last, and that asks to go back when the probe has lost a request.
 type remembering struct {
 	cutover.Session
 	last cutover.Journal
+	lost func() (why string, lost bool) // may be nil
+}
+
+// Asked is the operator's request, or the probe's.
+func (r *remembering) Asked() (cutover.Request, bool) {
+	if request, asked := r.Session.Asked(); asked {
+		return request, true
+	}
+	if r.lost == nil {
+		return cutover.Request{}, false
+	}
+	why, lost := r.lost()
+	return cutover.Request{What: cutover.RequestAbort, Who: why}, lost
 }
 
 // Save remembers what was saved.

@@ -30,7 +30,7 @@ func newStatus(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Args: cobra.NoArgs, Short: "Tell what is running and how far it has come; needs no lock",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := open(*o)
+			s, err := openStore(*o)
 			if err != nil {
 				return err
 			}

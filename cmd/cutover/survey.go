@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cutover/cutover/cutover"
 	"github.com/cutover/cutover/lb"
@@ -19,7 +20,9 @@ type finding struct {
 
 // survey observes the fleet as it is now. The error is that it can't be observed at all. It touches nothing.
 func (s *site) survey(ctx context.Context, image cutover.Image) (seen cutover.World, found []finding, err error) {
-	nodes, problems, err := s.fleet.Find(ctx, image.ID)
+	looking, cancel := within(ctx, "looking for the fleet's containers")
+	nodes, problems, err := s.fleet.Find(looking, image.ID)
+	cancel()
 	if err != nil {
 		return seen, nil, err
 	}
@@ -36,6 +39,8 @@ func (s *site) survey(ctx context.Context, image cutover.Image) (seen cutover.Wo
 
 // complete adds the member's and the workload's state to a node.
 func (s *site) complete(ctx context.Context, node *cutover.Node) error {
+	ctx, cancel := within(ctx, "looking at "+node.Name)
+	defer cancel()
 	state, registrations, detail, err := s.members.Survey(ctx, node.Name)
 	if err != nil {
 		return err
@@ -68,22 +73,36 @@ func (s *site) preflight(ctx context.Context, seen cutover.World, observed bool)
 	var found []finding
 	for _, node := range seen.Nodes {
 		names = append(names, node.Name)
-		place, err := s.fleet.Locate(ctx, node.Name)
-		if err != nil {
-			found = append(found, finding{node.Name, err})
-			continue
-		}
-		for _, problem := range s.driver.Check(ctx, node.Name, place) {
+		for _, problem := range s.checkDriver(ctx, node.Name) {
 			found = append(found, finding{node.Name, problem})
 		}
 	}
 	if !observed {
 		names = nil // what keeps the members from being observed has been found: only the load balancers are left to check
 	}
+	ctx, cancel := within(ctx, "looking into the load balancers")
+	defer cancel()
 	for _, problem := range s.members.Check(ctx, names...) {
 		found = append(found, finding{err: problem})
 	}
 	return found
+}
+
+func (s *site) checkDriver(ctx context.Context, containerName string) []error {
+	ctx, cancel := within(ctx, "asking the product in "+containerName)
+	defer cancel()
+	place, err := s.fleet.Locate(ctx, containerName)
+	if err != nil {
+		return []error{err}
+	}
+	return s.driver.Check(ctx, containerName, place)
+}
+
+// lookLimit bounds each look at something before a run.
+const lookLimit = 15 * time.Second
+
+func within(ctx context.Context, doing string) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, lookLimit, fmt.Errorf("no answer within %s while %s", lookLimit, doing))
 }
 
 // spec is what the configuration wants, for this rollout and image.

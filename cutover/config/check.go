@@ -39,6 +39,12 @@ func (c Config) problems() []problem {
 	c.driverProblems(say, oneOf)
 	c.balancerProblems(say, oneOf)
 	c.probeProblems(say)
+	oneOf("probe.on_loss", c.Probe.OnLoss, "rollback", "report")
+	for key, value := range map[string]int{"min_serving": c.Strategy.MinServing, "max_surge": c.Strategy.MaxSurge, "start": c.Strategy.Start, "shift": c.Strategy.Shift} {
+		if value < 0 {
+			say("strategy."+key, "%d is negative", value)
+		}
+	}
 	oneOf("strategy.kind", c.Strategy.Kind, "rolling")
 	oneOf("strategy.drain.on_timeout", c.Strategy.Drain.OnTimeout, "fail", "continue")
 	if c.State == "consul" {
@@ -103,11 +109,13 @@ func (c Config) memberProblems(say sayer) {
 	if len(c.Members) == 0 {
 		say("members", "missing: at least one Consul service with its port")
 	}
+	services := map[string]bool{}
 	for i, m := range c.Members {
 		key := fmt.Sprintf("members[%d]", i)
-		if m.Service == "" {
-			say(key+".service", "missing: the service's name in Consul")
+		if m.Service == "" || services[m.Service] {
+			say(key+".service", "%q: each member needs the name of a Consul service of its own", m.Service)
 		}
+		services[m.Service] = true
 		if m.Port < 1 || m.Port > 65535 {
 			say(key+".port", "%d is not a port", m.Port)
 		}

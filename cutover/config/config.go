@@ -50,6 +50,7 @@ type Member struct {
 	Service string            `yaml:"service"`
 	Port    int               `yaml:"port"`
 	Check   Check             `yaml:"check"`
+	Via     []string          `yaml:"via"`  // the load balancers that route it; default: all
 	Tags    []string          `yaml:"tags"` // default, as meta and weights: the adopted registration's
 	Meta    map[string]string `yaml:"meta"`
 	Weights *Weights          `yaml:"weights"`
@@ -125,6 +126,7 @@ type LoadBalancer struct {
 type Probe struct {
 	Requests      []ProbeRequest `yaml:"requests"`
 	VersionHeader string         `yaml:"version_header"`
+	OnLoss        string         `yaml:"on_loss"` // rollback (default) or report: what the first lost request does
 	WarmUp        Duration       `yaml:"warm_up"`
 	Timeout       Duration       `yaml:"timeout"`
 }
@@ -188,6 +190,7 @@ func (c Config) withDefaults() Config {
 		setDefault(&c.Probe.Requests[i].Method, "GET")
 		setDefault(&c.Probe.Requests[i].Rate, 5)
 	}
+	setDefault(&c.Probe.OnLoss, "rollback")
 	setDefault(&c.Probe.WarmUp, Duration(2*time.Second))
 	setDefault(&c.Probe.Timeout, Duration(30*time.Second))
 	s := &c.Strategy

@@ -56,6 +56,8 @@ func TestBadInputNamesFileLineAndKey(t *testing.T) {
 		"state in Consul":   {"strategy:", "state: consul\nstrategy:", "state: state in Consul is not supported yet"},
 		"bad service name":  {"service: api-gateway\ncont", "service: ../x\ncont", "cutover.yaml:1: service"},
 		"blind, no settle":  {"kind: haproxy", "kind: blind", "load_balancers[0].settle: missing"},
+		"a service twice":   {"    check: {http: /rest/apigateway/health, interval: 1s}", "    check: {tcp: true}\n  - {service: api-gateway, port: 1, check: {tcp: true}}", "members[1].service: \"api-gateway\": each member"},
+		"negative":          {"  hold: 10s", "  min_serving: -1", "cutover.yaml:15: strategy.min_serving: -1 is negative"},
 		"secret as a value": {"password_env: PASSWORD", "password: manage", `unknown key "password"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -56,6 +56,7 @@ func (w *World) containerMoves(e effect, was cutover.State) {
 			return
 		}
 		w.startedAt[e.target] = e.at
+		w.stopAsked[e.target] = false
 		w.put(cutover.Workload, e.target, cutover.Active)
 	case cutover.Absent:
 		w.put(cutover.Workload, e.target, "")

@@ -28,6 +28,7 @@ type World struct {
 	pending    []effect
 	startedAt  map[string]time.Time
 	flushed    map[string]bool
+	stopAsked  map[string]bool // in the present life
 	ever       map[string]bool // containers that have served
 	Requests   []string        // every request made, in order
 	Looks      int
@@ -49,7 +50,7 @@ type effect struct {
 func NewWorld(n int) *World {
 	w := &World{
 		Clock: NewClock(), MinServing: n, MaxRunning: n + 1, Latency: 300 * time.Millisecond,
-		things: map[thing]cutover.State{}, startedAt: map[string]time.Time{}, flushed: map[string]bool{}, ever: map[string]bool{},
+		things: map[thing]cutover.State{}, startedAt: map[string]time.Time{}, flushed: map[string]bool{}, stopAsked: map[string]bool{}, ever: map[string]bool{},
 	}
 	for i := range n {
 		name := fmt.Sprintf("gw-%d", i+1)
@@ -165,7 +166,14 @@ func (l ladder) Set(_ context.Context, target string, want cutover.State) error 
 		delay += w.Delay(name)
 	}
 	mine := thing{l.kind, target}
+	if l.kind == cutover.Container && want == cutover.Healthy && w.spent(target) {
+		w.newLife(target, delay)
+		return nil
+	}
 	w.pending = slices.DeleteFunc(w.pending, func(e effect) bool { return e.thing == mine && e.to != want })
+	if l.kind == cutover.Container && want == cutover.Stopped && w.State(l.kind, target) == cutover.Healthy {
+		w.stopAsked[target] = true
+	}
 	if due := w.Clock.Now().Add(delay); !slices.ContainsFunc(w.pending, func(e effect) bool { return e.thing == mine && !e.at.After(due) }) {
 		w.pending = append(w.pending, effect{mine, want, due})
 	}
@@ -184,5 +192,29 @@ func (l ladder) Observe(_ context.Context, target string) (cutover.Observation, 
 			return seen, nil
 		}
 	}
-	return cutover.Observation{State: w.State(l.kind, target)}, nil
+	state := w.State(l.kind, target)
+	if l.kind == cutover.Container && state == cutover.Healthy && w.spent(target) {
+		return cutover.Observation{Detail: "it stops, or it is quiesced"}, nil
+	}
+	return cutover.Observation{State: state}, nil
+}
+
+// spent reports whether a running container's life is over: it was asked to stop, which can't be taken back, or it
+// is quiesced, so that its product would not call it ready.
+func (w *World) spent(target string) bool {
+	return w.State(cutover.Container, target) == cutover.Healthy &&
+		(w.stopAsked[target] || w.State(cutover.Workload, target) == cutover.Quiesced)
+}
+
+// newLife starts a container again once it has stopped, as an adapter does that the journal tells of a request to stop.
+func (w *World) newLife(target string, delay time.Duration) {
+	mine := thing{cutover.Container, target}
+	down := w.Clock.Now().Add(delay)
+	w.pending = slices.DeleteFunc(w.pending, func(e effect) bool {
+		if e.thing == mine && e.to == cutover.Stopped && e.at.Before(down) {
+			down = e.at
+		}
+		return e.thing == mine
+	})
+	w.pending = append(w.pending, effect{mine, cutover.Stopped, down}, effect{mine, cutover.Healthy, down.Add(w.Latency)})
 }

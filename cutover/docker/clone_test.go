@@ -149,12 +149,17 @@ func TestSideBySideRefusals(t *testing.T) {
 		"static address": {func(c *container.InspectResponse) {
 			c.NetworkSettings.Networks["edge"].IPAMConfig = &network.EndpointIPAMConfig{IPv4Address: "172.18.0.5"}
 		}, nil, "static address 172.18.0.5"},
-		"not on the network":  {func(c *container.InspectResponse) { delete(c.NetworkSettings.Networks, "edge") }, nil, `not on the network "edge"`},
-		"removes itself":      {func(c *container.InspectResponse) { c.HostConfig.AutoRemove = true }, nil, "--rm"},
-		"writable volume":     {func(c *container.InspectResponse) { c.Mounts = []container.MountPoint{volume("data", true)} }, nil, "writes to data"},
-		"read-only volume":    {func(c *container.InspectResponse) { c.Mounts = []container.MountPoint{volume("data", false)} }, nil, ""},
-		"shared by intention": {func(c *container.InspectResponse) { c.Mounts = []container.MountPoint{volume("data", true)} }, []string{"data"}, ""},
-		"anonymous volume":    {func(c *container.InspectResponse) { c.Mounts = []container.MountPoint{volume(oldID, true)} }, nil, ""},
+		"not on the network":                     {func(c *container.InspectResponse) { delete(c.NetworkSettings.Networks, "edge") }, nil, `not on the network "edge"`},
+		"removes itself":                         {func(c *container.InspectResponse) { c.HostConfig.AutoRemove = true }, nil, "--rm"},
+		"writable volume":                        {func(c *container.InspectResponse) { mounts(c, "data", true, true) }, nil, "writes to data"},
+		"read-only volume":                       {func(c *container.InspectResponse) { mounts(c, "data", false, true) }, nil, ""},
+		"shared by intention":                    {func(c *container.InspectResponse) { mounts(c, "data", true, true) }, []string{"data"}, ""},
+		"anonymous volume":                       {func(c *container.InspectResponse) { mounts(c, oldID, true, false) }, nil, ""},
+		"anonymous volume, handed on by Compose": {func(c *container.InspectResponse) { mounts(c, oldID, true, true) }, nil, "writes to " + oldID},
+		"volumes of another container": {func(c *container.InspectResponse) {
+			mounts(c, oldID, true, false)
+			c.HostConfig.VolumesFrom = []string{"data-container"}
+		}, nil, "writes to " + oldID},
 		"writable host folder": {func(c *container.InspectResponse) {
 			c.Mounts = []container.MountPoint{{Type: mount.TypeBind, Source: "/srv/data", RW: true}}
 		}, nil, "writes to /srv/data"},
@@ -174,6 +179,14 @@ func TestSideBySideRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// mounts gives a container a volume, by name or made for it alone.
+func mounts(c *container.InspectResponse, name string, writable, named bool) {
+	if named {
+		c.HostConfig.Binds = append(c.HostConfig.Binds, name+":/data")
+	}
+	c.Mounts = append(c.Mounts, volume(name, writable))
 }
 
 func volume(name string, writable bool) container.MountPoint {

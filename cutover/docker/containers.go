@@ -17,14 +17,17 @@ import (
 type Containers struct {
 	*Fleet
 	plan    cutover.Plan
+	asked   func(target string) time.Time // when the target may last have been asked to stop, or the zero time
 	now     func() time.Time
 	started map[string]bool      // this process has asked Docker to start them
 	signals map[string]time.Time // when this process first sent the stop signal
+	killed  map[string]bool      // this process had to send SIGKILL
 }
 
-// NewContainers moves the containers of one plan.
-func NewContainers(fleet *Fleet, plan cutover.Plan, now func() time.Time) *Containers {
-	return &Containers{Fleet: fleet, plan: plan, now: now, started: map[string]bool{}, signals: map[string]time.Time{}}
+// NewContainers moves the containers of one plan. stopAskedAt is the latest moment at which a running target may have
+// been asked to stop, as the journal knows it: a request to stop can't be taken back.
+func NewContainers(fleet *Fleet, plan cutover.Plan, stopAskedAt func(target string) time.Time, now func() time.Time) *Containers {
+	return &Containers{Fleet: fleet, plan: plan, asked: stopAskedAt, now: now, started: map[string]bool{}, signals: map[string]time.Time{}, killed: map[string]bool{}}
 }
 
 // Set asks for one rung: create, start, stop or remove. It may be repeated; what is done already is left alone.
@@ -40,7 +43,7 @@ func (r *Containers) Set(ctx context.Context, target string, want cutover.State)
 	}
 	switch want {
 	case cutover.Healthy:
-		return r.start(ctx, c)
+		return r.renew(ctx, c, r.asked(target))
 	case cutover.Stopped:
 		if c.State.Running || c.State.Restarting {
 			return r.stop(ctx, c)
@@ -66,6 +69,10 @@ func (r *Containers) Observe(ctx context.Context, target string) (cutover.Observ
 		return seen, err
 	}
 	switch {
+	case seen.State == cutover.Healthy && !r.lives(c, r.asked(target)):
+		seen.State, seen.Detail = "", "it runs, but it was asked to stop: it has to be started again"
+	case seen.State == cutover.Stopped && r.killed[target]:
+		seen.Warning = fmt.Sprintf("it did not stop within %s and was killed", r.options.StopTimeout)
 	case seen.State == cutover.Stopped && r.started[target]:
 		seen.Doomed = seen.Detail + " after it was started: see docker logs " + target
 	case r.started[target] && c.RestartCount >= 3:
@@ -83,7 +90,7 @@ func (r *Containers) mine(ctx context.Context, target string) (container.Inspect
 		return c, fmt.Errorf("inspect %s: %w", target, err)
 	}
 	if node, old := r.plan.Node(target); old && node.ID != c.ID {
-		return c, cutover.Permanent(fmt.Errorf("container %s is another one than planned (%s, not %s): somebody replaced it: run doctor",
+		return c, cutover.Permanent(fmt.Errorf("container %s is another one than planned (%s, not %s): somebody replaced it: bring the planned one back under that name, or take the fleet over by hand",
 			target, shortID(c.ID), shortID(node.ID)))
 	}
 	if r.plan.Old(target) != "" && c.Config.Labels[LabelRollout] != r.plan.Spec.Rollout {
@@ -98,6 +105,7 @@ func (r *Containers) start(ctx context.Context, c container.InspectResponse) err
 		return err
 	}
 	delete(r.signals, name)
+	delete(r.killed, name)
 	if err := r.engine.ContainerStart(ctx, c.ID, container.StartOptions{}); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
@@ -141,7 +149,7 @@ func (r *Containers) stop(ctx context.Context, c container.InspectResponse) erro
 	case !sent:
 		r.signals[name] = r.now()
 	case r.now().Sub(first) >= r.options.StopTimeout:
-		signal = "SIGKILL"
+		signal, r.killed[name] = "SIGKILL", true
 	default:
 		return nil
 	}
@@ -167,14 +175,25 @@ func (r *Containers) Restart(ctx context.Context, target string, since time.Time
 	if err != nil {
 		return err
 	}
+	return r.renew(ctx, c, since)
+}
+
+// renew makes a container run in a life that began after since: it starts a stopped one, leaves a good one alone,
+// and sends the stop signal to one whose life is over.
+func (r *Containers) renew(ctx context.Context, c container.InspectResponse, since time.Time) error {
 	switch {
-	case c.State.Running && startedAt(c).After(since):
-		return nil
-	case c.State.Running:
-		return r.stop(ctx, c)
-	default:
+	case !c.State.Running:
 		return r.start(ctx, c)
+	case r.lives(c, since):
+		return r.restorePolicy(ctx, c)
+	default:
+		return r.stop(ctx, c)
 	}
+}
+
+// lives reports whether a container's present life began after a moment on this machine's clock.
+func (r *Containers) lives(c container.InspectResponse, since time.Time) bool {
+	return since.IsZero() || r.startedAt(c).After(since)
 }
 
 func isNotFound(err error) bool { return cerrdefs.IsNotFound(err) }

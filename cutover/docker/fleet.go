@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type Fleet struct {
 	engine  *client.Client
 	options Options
 	ready   Readiness
+	ahead   time.Duration // how far the engine's clock is ahead of this machine's, as Ping found it
 }
 
 // NewFleet looks at one engine. ready may be nil: then Docker's word is enough.
@@ -83,7 +85,7 @@ func (e *Fleet) node(ctx context.Context, c container.InspectResponse, known fac
 	}
 	node := cutover.Node{
 		Name: containerName(c), Base: baseName(c), Host: e.options.Host, ID: c.ID,
-		Image: cutover.Image{Ref: c.Config.Image, ID: c.Image}, StartedAt: startedAt(c),
+		Image: cutover.Image{Ref: c.Config.Image, ID: c.Image}, StartedAt: e.startedAt(c),
 		Facts: map[cutover.Kind]json.RawMessage{cutover.Container: remembered},
 	}
 	seen, err := e.look(ctx, c)
@@ -107,8 +109,10 @@ func (e *Fleet) Locate(ctx context.Context, target string) (cutover.Place, error
 }
 
 func (e *Fleet) place(c container.InspectResponse) (cutover.Place, error) {
-	place := cutover.Place{ID: c.ID, Host: e.options.Host, Running: c.State.Running, StartedAt: startedAt(c)}
-	if !c.State.Running {
+	place := cutover.Place{ID: c.ID, Host: e.options.Host, StartedAt: e.startedAt(c)}
+	// A container that Docker is about to restart says that it runs, and has no address.
+	place.Running = c.State.Running && !c.State.Restarting
+	if !place.Running {
 		return place, nil
 	}
 	if e.options.Publish {
@@ -127,10 +131,12 @@ func publishedPorts(c container.InspectResponse) map[int]int {
 	ports := map[int]int{}
 	for port, bindings := range c.NetworkSettings.Ports {
 		for _, binding := range bindings {
-			var hostPort int
-			if _, err := fmt.Sscan(binding.HostPort, &hostPort); err == nil {
-				ports[port.Int()] = hostPort
+			hostPort, err := strconv.Atoi(binding.HostPort)
+			_, known := ports[port.Int()]
+			if err != nil || port.Proto() != "tcp" || (known && strings.Contains(binding.HostIP, ":")) {
+				continue // the port on IPv6 can be another one
 			}
+			ports[port.Int()] = hostPort
 		}
 	}
 	return ports
@@ -176,12 +182,13 @@ func exitDetail(c container.InspectResponse) string {
 	return detail
 }
 
-func startedAt(c container.InspectResponse) time.Time {
+// startedAt is when a container's present life began, on this machine's clock.
+func (e *Fleet) startedAt(c container.InspectResponse) time.Time {
 	at, err := time.Parse(time.RFC3339Nano, c.State.StartedAt)
 	if err != nil {
 		return time.Time{}
 	}
-	return at
+	return at.Add(-e.ahead)
 }
 
 // Image resolves a reference to the image that this engine would run.
@@ -196,9 +203,18 @@ func (e *Fleet) Image(ctx context.Context, ref string) (cutover.Image, error) {
 	return cutover.Image{Ref: ref, ID: image.ID}, nil
 }
 
-// Ping says whether the engine answers.
+// Ping says whether the engine answers, and compares its clock with this machine's. It is to be called first.
 func (e *Fleet) Ping(ctx context.Context) error {
-	if _, err := e.engine.Ping(ctx); err != nil {
+	info, err := e.engine.Info(ctx)
+	if err == nil {
+		if there, parsed := time.Parse(time.RFC3339Nano, info.SystemTime); parsed == nil {
+			// Within the time of the answer the two are taken to be the same.
+			if ahead := time.Until(there); ahead > time.Second || ahead < -time.Second {
+				e.ahead = ahead
+			}
+		}
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("reach Docker on %s: %w", e.options.Host, err),
 			errors.New("check hosts.docker, DOCKER_HOST and your right to use the socket"))
 	}

@@ -2,14 +2,12 @@ package docker
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 )
-
-var anonymousVolume = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // sideBySide lists everything that keeps a clone of this container from running next to it, each with its remedy.
 func sideBySide(old container.InspectResponse, o Options) []error {
@@ -43,11 +41,24 @@ func sideBySide(old container.InspectResponse, o Options) []error {
 		if m.Type == mount.TypeVolume {
 			source = m.Name
 		}
-		writable := m.RW && (m.Type == mount.TypeVolume || m.Type == mount.TypeBind)
-		if writable && !anonymousVolume.MatchString(source) && !slices.Contains(o.Share, source) {
+		if sharedByClone(old, m) && !slices.Contains(o.Share, source) {
 			say("writes to %s (on %s), and so would its replacement at the same time: mount it read-only, give each container its own, or name it in containers.share when both may write to it",
 				source, m.Destination)
 		}
 	}
 	return problems
+}
+
+// sharedByClone reports whether a clone would write to the same place. A volume that the engine made for this
+// container alone is not named in what the container was created from, so the clone gets one of its own; Compose
+// hands such volumes on by name.
+func sharedByClone(old container.InspectResponse, m container.MountPoint) bool {
+	if !m.RW || (m.Type != mount.TypeVolume && m.Type != mount.TypeBind) {
+		return false
+	}
+	if m.Type == mount.TypeBind || len(old.HostConfig.VolumesFrom) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(old.HostConfig.Binds, func(bind string) bool { return strings.HasPrefix(bind, m.Name+":") }) ||
+		slices.ContainsFunc(old.HostConfig.Mounts, func(asked mount.Mount) bool { return asked.Source == m.Name })
 }

@@ -21,9 +21,10 @@ type APIGateway struct {
 	Flush          []string // empty: all that the product can flush
 	Containers     Containers
 
-	client func() *http.Client
-	mu     sync.Mutex
-	lives  map[string]time.Time // start of the life in which a target was asked to quiesce
+	client  func() *http.Client
+	mu      sync.Mutex
+	quiesce map[string]bool      // targets that were asked to quiesce, and not to come back since
+	lives   map[string]time.Time // start of the life in which a target was asked to quiesce
 }
 
 // NewAPIGateway fills in the ports that are not given.
@@ -37,7 +38,7 @@ func NewAPIGateway(d *APIGateway) *APIGateway {
 	setDefault(&d.QuiescePort, 4444)
 	setDefault(&d.DiagnosticPort, 9999)
 	d.client = sync.OnceValue(newClient)
-	d.lives = map[string]time.Time{}
+	d.lives, d.quiesce = map[string]time.Time{}, map[string]bool{}
 	return d
 }
 

@@ -21,6 +21,7 @@ func (d *APIGateway) Set(ctx context.Context, target string, want cutover.State)
 		d.forget(target)
 		return wakeByRestart(ctx, d.Containers, target)
 	}
+	d.wants(target)
 	place, err := running(ctx, d.Containers, target)
 	if err != nil {
 		return fmt.Errorf("quiesce %s: %w", target, err)
@@ -35,6 +36,9 @@ func (d *APIGateway) Set(ctx context.Context, target string, want cutover.State)
 	}
 	if err := d.ensureQuiescePort(ctx, admin); err != nil {
 		return fmt.Errorf("quiesce %s: prepare the quiesce port %d: %w", target, d.QuiescePort, err)
+	}
+	if err := d.canObserve(ctx, place); err != nil {
+		return fmt.Errorf("quiesce %s: its end could not be observed: %w", target, err)
 	}
 	flush := d.Flush
 	if len(flush) == 0 {
@@ -102,7 +106,7 @@ func (d *APIGateway) Observe(ctx context.Context, target string) (cutover.Observ
 		return cutover.Observation{Detail: died, Doomed: died}, nil
 	}
 	if !place.Running {
-		return cutover.Observation{Detail: "the container does not run"}, nil
+		return cutover.Observation{Detail: "the container does not run", Doomed: d.hopeless(target)}, nil
 	}
 	mode, err := d.mode(ctx, place)
 	if err != nil {
@@ -123,10 +127,47 @@ func (d *APIGateway) Observe(ctx context.Context, target string) (cutover.Observ
 		return cutover.Observation{}, err
 	}
 	health, err := survivor.call(ctx, http.MethodGet, "/rest/apigateway/health", nil)
-	if err == nil && health.status == http.StatusOK {
-		return cutover.Observation{Detail: "quiescing: requests in flight and flush"}, nil
+	if err != nil {
+		return cutover.Observation{}, fmt.Errorf("ask %s for its health on the quiesce port: %s", target, brief(err))
 	}
-	return cutover.Observation{State: cutover.Quiesced, Detail: "mode QUIESCE, package disabled"}, nil
+	if health.status == http.StatusOK {
+		return d.quiescing(ctx, survivor), nil
+	}
+	return cutover.Observation{State: cutover.Quiesced, Detail: fmt.Sprintf("mode QUIESCE, package disabled (%d)", health.status)}, nil
+}
+
+// canObserve makes sure, before a node is quiesced, that the port answers on which its end will be seen.
+func (d *APIGateway) canObserve(ctx context.Context, place cutover.Place) error {
+	survivor, err := d.at(place, d.QuiescePort)
+	if err != nil {
+		return cutover.Permanent(err)
+	}
+	health, err := survivor.call(ctx, http.MethodGet, "/rest/apigateway/health", nil)
+	switch {
+	case err != nil:
+		return fmt.Errorf("health on the quiesce port %d: %s: it must be reachable from here, and its access mode allow", d.QuiescePort, brief(err))
+	case health.status != http.StatusOK:
+		return fmt.Errorf("health on the quiesce port %d: %s", d.QuiescePort, health.why())
+	}
+	return nil
+}
+
+// quiescing tells how far a node has come whose package still answers. Its status is documented for designtime only,
+// so that only a plain failure is believed.
+func (d *APIGateway) quiescing(ctx context.Context, survivor endpoint) cutover.Observation {
+	seen := cutover.Observation{Detail: "quiescing: requests in flight and flush"}
+	got, err := survivor.call(ctx, http.MethodGet, "/rest/apigateway/quiescemode", nil)
+	if err != nil || got.status != http.StatusOK {
+		return seen
+	}
+	var said struct {
+		Status        string `json:"status"`
+		FailureReason string `json:"failureReason"`
+	}
+	if got.decode(&said) == nil && said.Status == "failure" {
+		seen.Doomed = "quiescing failed: " + said.FailureReason
+	}
+	return seen
 }
 
 // mode asks on the diagnostic port, which has threads of its own, and on the quiesce port where that is shut.
@@ -193,11 +234,28 @@ func (d *APIGateway) diedQuiescing(target string, place cutover.Place) string {
 	return "the container stopped while it was quiescing: metrics, licence and quota data since the last flush may be lost"
 }
 
-// forget is called when a new life is wanted.
+// wants is called when a target is asked to quiesce, forget when a new life is wanted.
+func (d *APIGateway) wants(target string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.quiesce[target] = true
+}
+
 func (d *APIGateway) forget(target string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.lives, target)
+	delete(d.quiesce, target)
+}
+
+// hopeless says why a container that does not run can't be quiesced any more, if that is what is wanted.
+func (d *APIGateway) hopeless(target string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.quiesce[target] {
+		return ""
+	}
+	return "the container does not run: metrics, licence and quota data since the last flush are lost"
 }
 
 var _ Driver = (*APIGateway)(nil)

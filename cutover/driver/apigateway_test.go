@@ -127,6 +127,41 @@ func TestAPIGatewayThatNeverCompletesIsNotQuiesced(t *testing.T) {
 	}
 }
 
+// Where a flush fails the node says so, on the port that survives.
+func TestAPIGatewayWhoseFlushFailsIsDoomed(t *testing.T) {
+	h := newHouse(t, "flush-fails")
+	d := gateway(h)
+	ready(t, h, d)
+	if err := d.Set(t.Context(), "gw-1", cutover.Quiesced); err != nil {
+		t.Fatal(err)
+	}
+	var seen cutover.Observation
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && seen.Doomed == ""; <-time.After(20 * time.Millisecond) {
+		var err error
+		if seen, err = d.Observe(t.Context(), "gw-1"); err == nil && seen.State == cutover.Quiesced {
+			t.Fatalf("observed %+v", seen)
+		}
+	}
+	if !strings.Contains(seen.Doomed, "quiescing failed") {
+		t.Errorf("observed %+v", seen)
+	}
+}
+
+// A port that does not answer tells nothing: neither that quiescing goes on, nor that it is over.
+func TestAPIGatewayIsNotQuiescedBySilence(t *testing.T) {
+	h := newHouse(t, "quiesce-hangs")
+	d := gateway(h)
+	ready(t, h, d)
+	if err := d.Set(t.Context(), "gw-1", cutover.Quiesced); err != nil {
+		t.Fatal(err)
+	}
+	deaf := driver.NewAPIGateway(&driver.APIGateway{User: "Administrator", Password: password, QuiescePort: freePort(t), Containers: h.containers()})
+	h.ports[deaf.QuiescePort] = deaf.QuiescePort
+	if seen, err := deaf.Observe(t.Context(), "gw-1"); err == nil {
+		t.Errorf("observed %+v", seen)
+	}
+}
+
 func TestAPIGatewayRefusingToQuiesceIsAskedAgain(t *testing.T) {
 	h := newHouse(t, "quiesce-500")
 	d := gateway(h)

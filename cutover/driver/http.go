@@ -86,7 +86,11 @@ func (d *HTTP) Set(ctx context.Context, target string, want cutover.State) error
 
 // Observe asks the done URL.
 func (d *HTTP) Observe(ctx context.Context, target string) (cutover.Observation, error) {
-	at, err := d.at(ctx, target)
+	place, err := running(ctx, d.Containers, target)
+	if err != nil {
+		return cutover.Observation{}, err
+	}
+	at, err := endpointAt(d.client(), place, d.Port, "", "")
 	if err != nil {
 		return cutover.Observation{}, err
 	}
@@ -98,7 +102,14 @@ func (d *HTTP) Observe(ctx context.Context, target string) (cutover.Observation,
 	if got.status == http.StatusOK {
 		return cutover.Observation{State: cutover.Quiesced, Detail: detail}, nil
 	}
-	return cutover.Observation{State: cutover.Active, Detail: detail}, nil
+	if since := d.Containers.QuiescedAt(target); !since.IsZero() && !place.StartedAt.After(since) {
+		return cutover.Observation{Detail: detail + ", but a request to quiesce may still be under way"}, nil
+	}
+	ready, why, err := d.Ready(ctx, target, place)
+	if err != nil || !ready {
+		return cutover.Observation{Detail: why}, err
+	}
+	return cutover.Observation{State: cutover.Active, Detail: why}, nil
 }
 
 func (d *HTTP) at(ctx context.Context, target string) (endpoint, error) {

@@ -27,12 +27,16 @@ func TestHTTPKeepsTheContract(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	began := time.Now()
-	lives := began.Add(-time.Hour)
+	lives := time.Now().Add(-time.Hour)
+	var journaled time.Time // when it may have been asked to quiesce
 	d := driver.NewHTTP(driver.HTTP{
 		Port: 8080, ReadyPath: "/healthz", ReadyStatus: 404, QuiescePath: "/quiesce", DonePath: "/quiesced",
 		Containers: driver.Containers{
-			Locate: func(context.Context, string) (cutover.Place, error) { return placeOf(t, server.URL), nil },
+			Locate: func(context.Context, string) (cutover.Place, error) {
+				place := placeOf(t, server.URL)
+				place.StartedAt = lives
+				return place, nil
+			},
 			Restart: func(_ context.Context, _ string, since time.Time) error {
 				if !lives.After(since) {
 					lives = time.Now()
@@ -40,7 +44,7 @@ func TestHTTPKeepsTheContract(t *testing.T) {
 				}
 				return nil
 			},
-			QuiescedAt: func(string) time.Time { return began },
+			QuiescedAt: func(string) time.Time { return journaled },
 		},
 	})
 	if ok, detail, err := d.Ready(t.Context(), "web-1", placeOf(t, server.URL)); !ok || err != nil {
@@ -48,7 +52,12 @@ func TestHTTPKeepsTheContract(t *testing.T) {
 	}
 	cutovertest.Resource(t, cutovertest.ResourceFixture{
 		Resource: d, Target: "web-1", From: cutover.Active,
-		Walk: []cutover.State{cutover.Quiesced, cutover.Active}, Cut: server.Close,
+		Walk: []cutover.State{cutover.Quiesced},
+	})
+	journaled = time.Now()
+	cutovertest.Resource(t, cutovertest.ResourceFixture{
+		Resource: d, Target: "web-1", From: cutover.Quiesced,
+		Walk: []cutover.State{cutover.Active}, Cut: server.Close,
 	})
 }
 

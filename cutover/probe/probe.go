@@ -154,5 +154,8 @@ func (p *Probe) Stop() Summary {
 	return p.tally.summary()
 }
 
+// FirstLoss is the first request lost since Begin, if there is one.
+func (p *Probe) FirstLoss() (Loss, bool) { return p.tally.firstLoss() }
+
 // Summary tells how it went so far.
 func (p *Probe) Summary() Summary { return p.tally.summary() }

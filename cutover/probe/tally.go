@@ -54,6 +54,7 @@ type tally struct {
 	statuses []map[int]bool // of each request, seen before
 	ended    []bool         // of each request: one has been answered, or lost
 	losses   []Loss
+	first    *Loss // of those sent during the cutover
 }
 
 func newTally(requests int) *tally {
@@ -102,6 +103,9 @@ func (t *tally) end(sent phase, index int, request Request, r result, step strin
 	t.ended[index] = true
 	if r.err != nil {
 		t.lost++
+		if sent == during && t.first == nil {
+			t.first = &Loss{At: time.Now(), Request: request.String(), Status: r.status, Why: r.err.Error(), Step: step}
+		}
 		if len(t.losses) < lossesKept {
 			t.losses = append(t.losses, Loss{At: time.Now(), Request: request.String(), Status: r.status, Why: r.err.Error(), Step: step})
 		}
@@ -111,6 +115,15 @@ func (t *tally) end(sent phase, index int, request Request, r result, step strin
 		t.versions[r.version]++
 	}
 	_ = t.times[sent].RecordValue(r.took.Microseconds()) // out of range only beyond any time-out
+}
+
+func (t *tally) firstLoss() (Loss, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.first == nil {
+		return Loss{}, false
+	}
+	return *t.first, true
 }
 
 func (t *tally) summary() Summary {

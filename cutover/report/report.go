@@ -3,8 +3,10 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/cutover/cutover/cutover"
@@ -87,12 +89,10 @@ func Of(run Run) Report {
 		node, _ := j.Plan.Node(pair.Old)
 		r.Nodes = append(r.Nodes, Node{Old: pair.Old, New: pair.New, Host: node.Host, Seconds: secondsOf(j.History, pair)})
 	}
-	numbers := map[cutover.Direction]int{}
 	waited := time.Duration(0)
 	for i, entry := range j.History {
-		numbers[entry.Direction]++
 		r.Steps = append(r.Steps, Step{
-			N: numbers[entry.Direction], Direction: entry.Direction, Kind: entry.Step.Kind,
+			N: entry.N, Direction: entry.Direction, Kind: entry.Step.Kind,
 			Targets: entry.Step.Targets, From: entry.Step.From, To: entry.Step.To, Seconds: took(entry).Seconds(),
 			WaitedFor: entry.WaitedFor, Failed: entry.Failed,
 		})
@@ -150,13 +150,22 @@ func (s *Seconds) part(step cutover.Step, target string, pair cutover.Pair) *flo
 	return nil
 }
 
-// Write saves the report as indented JSON.
+// Write saves the report as indented JSON, whole or not at all.
 func (r Report) Write(path string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, append(data, '\n'), 0o644); err != nil {
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	defer os.Remove(temp.Name()) //nolint:errcheck // gone already when all went well
+	_, err = temp.Write(append(data, '\n'))
+	if err = errors.Join(err, temp.Chmod(0o644), temp.Close()); err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil

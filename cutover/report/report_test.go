@@ -106,7 +106,7 @@ func TestProgressInPlainLines(t *testing.T) {
 		}
 	})
 	text := out.String()
-	for _, part := range []string{" 4/17 member gw-1.7f3a drained -> serving ...", " 4/17 member gw-1.7f3a drained -> serving  done in 2.3s",
+	for _, part := range []string{" 4/19 member gw-1.7f3a drained -> serving ...", " 4/19 member gw-1.7f3a drained -> serving  done in 2.3s",
 		"GOING BACK: workload gw-1 active -> quiesced", "<1/8 workload gw-1 quiesced -> active"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q is not in:\n%s", part, text)
@@ -133,7 +133,7 @@ func TestProgressOnATerminalFitsItsWidth(t *testing.T) {
 }
 
 func TestLogLevels(t *testing.T) {
-	for level, want := range map[zerolog.Level]int{zerolog.WarnLevel: 0, zerolog.DebugLevel: 17} {
+	for level, want := range map[zerolog.Level]int{zerolog.WarnLevel: 0, zerolog.DebugLevel: 19} {
 		var out bytes.Buffer
 		rollout(t, report.Log{Logger: zerolog.New(&out).Level(level)}.Emit, nil)
 		if got := strings.Count(out.String(), `"event":"arrived"`); got != want {

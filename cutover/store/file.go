@@ -127,7 +127,7 @@ func (f *File) load(serviceName string) (*cutover.Journal, error) {
 	}
 	var journal cutover.Journal
 	if err := json.Unmarshal(data, &journal); err != nil {
-		return nil, fmt.Errorf("read the journal %s: %w: it was changed by something else: restore it, or move it away and run doctor",
+		return nil, fmt.Errorf("read the journal %s: %w: it was changed by something else: restore it from a backup; or move it away once the fleet is as you want it",
 			f.path(serviceName, "json"), err)
 	}
 	return &journal, journal.Check()

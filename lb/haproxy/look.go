@@ -92,7 +92,7 @@ func (b *Balancer) workers(ctx context.Context) ([]worker, error) {
 	}
 	if b.master == (socket{}) {
 		return nil, errors.New("it has no master socket, so old workers can't be looked into: start it with -W -S and set " +
-			"load_balancers[].master, or set running_only if requests in old workers may be cut off")
+			"load_balancers[].master")
 	}
 	var workers []worker
 	var err error
