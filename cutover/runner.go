@@ -18,7 +18,8 @@ type Runner struct {
 
 	Poll     map[Kind]time.Duration // between two looks; DefaultPoll where missing
 	AskAgain time.Duration          // between two requests of a target that has not arrived; default a second
-	Limit    time.Duration          // for one request or one look; default 10 s
+	Limit    time.Duration          // for one request; default 30 s
+	Look     time.Duration          // for one look; default 5 s
 
 	// Interrupts is how many signals the process has had; Wake can be received from when it has changed.
 	Interrupts func() int
@@ -127,7 +128,7 @@ func (r *run) begin(ctx context.Context, step Step) (*Entry, error) {
 }
 
 func (r *run) save(ctx context.Context) error {
-	ctx, cancel := r.limited(ctx, "saving the journal", r.limit())
+	ctx, cancel := r.limited(ctx, "saving the journal", orDefault(r.Limit, 30*time.Second))
 	defer cancel()
 	return r.session.Save(ctx, &r.journal)
 }
@@ -170,11 +171,11 @@ func (r *run) limited(ctx context.Context, doing string, limit time.Duration) (c
 	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s while %s", limit, doing))
 }
 
-func (r *run) limit() time.Duration {
-	if r.Limit > 0 {
-		return r.Limit
+func orDefault(d, fallback time.Duration) time.Duration {
+	if d > 0 {
+		return d
 	}
-	return 10 * time.Second
+	return fallback
 }
 
 // interrupted looks at what may end a step from outside, always in the same order: the lock, a request from
@@ -228,10 +229,7 @@ func (r *run) whyNotTurn() string {
 }
 
 func (r *run) poll(kind Kind) time.Duration {
-	if poll := r.Poll[kind]; poll > 0 {
-		return poll
-	}
-	return DefaultPoll
+	return orDefault(r.Poll[kind], DefaultPoll)
 }
 
 func missing(seen []Seen, there func(Seen) bool) string {

@@ -69,7 +69,7 @@ func (a *attempt) ask(ctx context.Context) error {
 			return nil // the loop sees it next
 		}
 		t.last = now
-		call, cancel := a.limited(ctx, "asking "+t.name+" to be "+string(a.step.To), a.limit())
+		call, cancel := a.limited(ctx, "asking "+t.name+" to be "+string(a.step.To), a.callLimit())
 		t.err = withCause(call, a.Resources[a.step.Kind].Set(call, t.name, a.step.To))
 		cancel()
 		t.asked = t.asked || t.err == nil
@@ -96,7 +96,7 @@ func (a *attempt) askedAll() bool {
 func (a *attempt) look(ctx context.Context) []Seen {
 	seen := make([]Seen, len(a.targets))
 	for i, t := range a.targets {
-		call, cancel := a.limited(ctx, "looking at "+t.name, a.limit())
+		call, cancel := a.limited(ctx, "looking at "+t.name, orDefault(a.Look, 5*time.Second))
 		observation, err := a.Resources[a.step.Kind].Observe(call, t.name)
 		seen[i] = Seen{Target: t.name, Observation: observation, Err: withCause(call, err)}
 		cancel()
@@ -197,11 +197,13 @@ func (a *attempt) pause() time.Duration {
 	return max(min(pause, a.deadline.Sub(now)), time.Millisecond)
 }
 
-func (a *attempt) askAgain() time.Duration {
-	if a.AskAgain > 0 {
-		return a.AskAgain
-	}
-	return time.Second
+func (a *attempt) askAgain() time.Duration { return orDefault(a.AskAgain, time.Second) }
+
+// callLimit bounds one request: by the runner's limit, and by what is left of the step, but never too short to be
+// answered.
+func (a *attempt) callLimit() time.Duration {
+	left := a.deadline.Sub(a.Clock.Now())
+	return min(orDefault(a.Limit, 30*time.Second), max(left, 2*time.Second))
 }
 
 // withCause lets a timed-out call say what it waited for.

@@ -64,7 +64,7 @@ type result struct {
 func (s *stack) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = s.folder
-	cmd.Env = append(os.Environ(), "GATEWAY_PASSWORD=manage")
+	cmd.Env = append(os.Environ(), "GATEWAY_PASSWORD=manage", "CONSUL_TEST_TOKEN=s3cret")
 	return cmd
 }
 

@@ -161,7 +161,12 @@ func (s *stack) containersContract(t *testing.T) {
 	}
 	fresh := plan.New(old)
 	var stopAsked time.Time // as the journal would know it
-	containers := docker.NewContainers(fleet, plan, func(string) time.Time { return stopAsked }, time.Now)
+	containers := docker.NewContainers(fleet, plan, func(target string) time.Time {
+		if target == old {
+			return stopAsked
+		}
+		return time.Time{}
+	}, time.Now)
 	cutovertest.Resource(t, cutovertest.ResourceFixture{Resource: containers, Target: fresh, From: cutover.Absent,
 		Walk: []cutover.State{cutover.Stopped, cutover.Healthy}})
 	t.Run("the clone", func(t *testing.T) { s.isClone(t, old, fresh) })

@@ -4,6 +4,8 @@ package integration
 
 import (
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -12,6 +14,10 @@ import (
 func TestRefusals(t *testing.T) {
 	s := newStack(t, options{nodes: 2})
 	before := s.ids()
+	denied := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "ACL not found", http.StatusForbidden)
+	}))
+	defer denied.Close()
 	balancers := func(c config) []config { return c["load_balancers"].([]config) }
 	cases := map[string]struct {
 		change func(config)
@@ -19,6 +25,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"Docker unreachable":   {func(c config) { c["hosts"] = []config{{"name": "local", "docker": "unix:///nowhere.sock"}} }, []string{"reach Docker on local"}},
 		"Consul unreachable":   {func(c config) { c["consul"] = config{"address": "http://127.0.0.1:1"} }, []string{"127.0.0.1:1", "refused"}},
+		"wrong ACL token":      {func(c config) { c["consul"] = config{"address": denied.URL, "token_env": "CONSUL_TEST_TOKEN"} }, []string{"403", "token"}},
 		"image not found":      {func(c config) { c["image"] = config{"ref": "no/such:image"} }, []string{"no/such:image is not on local", "docker pull"}},
 		"no container matches": {func(c config) { c["containers"].(config)["label"] = "no=such" }, []string{"containers.label"}},
 		"wrong gateway password": {func(c config) {
@@ -51,6 +58,9 @@ func TestRefusals(t *testing.T) {
 				if !strings.Contains(got.stderr, want) {
 					t.Errorf("%q is not in: %s", want, got.stderr)
 				}
+			}
+			if strings.Contains(got.stdout+got.stderr, "s3cret") {
+				t.Error("a secret got out")
 			}
 			if after := s.ids(); !maps.Equal(after, before) {
 				t.Errorf("something was touched: %v, before %v", after, before)

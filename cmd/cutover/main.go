@@ -84,7 +84,7 @@ func newRoot() *cobra.Command {
 	flags.StringVar(&o.output, "output", "text", "text or json")
 	flags.BoolVar(&o.yes, "yes", false, "do not ask")
 	flags.BoolVar(&o.noColor, "no-color", os.Getenv("NO_COLOR") != "", "no progress line that redraws itself")
-	flags.StringVar(&o.logLevel, "log-level", "warn", "trace, debug, info, warn or error; the log goes to standard error")
+	flags.StringVar(&o.logLevel, "log-level", "error", "trace, debug, info, warn or error; the log goes to standard error")
 	root.AddCommand(newCheck(&o), newBuild(&o), newPlan(&o), newApply(&o), newStatus(&o), newResume(&o), newRollback(&o), newAbort(&o), newVersion(&o))
 	return root
 }

@@ -52,9 +52,9 @@ func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
 	started := time.Now()
 	runner := cutover.Runner{
 		Clock: cutover.WallClock{}, Emit: r.emit(),
-		Resources: map[cutover.Kind]cutover.Resource{cutover.Container: r.containers, cutover.Member: r.members, cutover.Workload: r.driver},
-		Poll:      map[cutover.Kind]time.Duration{cutover.Member: 20 * time.Millisecond, cutover.Container: 50 * time.Millisecond, cutover.Workload: 50 * time.Millisecond},
-		Limit:     30 * time.Second, Interrupts: signals.count, Wake: signals.wake,
+		Resources:  map[cutover.Kind]cutover.Resource{cutover.Container: r.containers, cutover.Member: r.members, cutover.Workload: r.driver},
+		Poll:       map[cutover.Kind]time.Duration{cutover.Member: 20 * time.Millisecond, cutover.Container: 50 * time.Millisecond, cutover.Workload: 50 * time.Millisecond},
+		Interrupts: signals.count, Wake: signals.wake,
 	}
 	done := runner.Run(context.WithoutCancel(ctx), remembering, r.journal)
 	run := report.Run{

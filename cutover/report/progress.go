@@ -18,18 +18,21 @@ type Progress struct {
 	began time.Time
 	drawn bool      // the current line is a progress line
 	last  time.Time // when it was drawn
+
+	failed map[string]string // by target, the error of the last request that was told
 }
 
 // Emit takes one event. It is called from the runner's goroutine.
 func (p *Progress) Emit(e cutover.Event) {
 	switch e.Type {
 	case cutover.EventStep:
-		p.began = e.At
+		p.began, p.failed = e.At, map[string]string{}
 		if p.Width == 0 {
 			p.line("%s %s ...", p.number(e), stepText(e.Step))
 		}
 	case cutover.EventAsked:
-		if e.Err != nil {
+		if e.Err != nil && p.failed[e.Target] != e.Err.Error() { // it is asked again, many times
+			p.failed[e.Target] = e.Err.Error()
 			p.line("%s asking %s failed: %v", p.number(e), e.Target, e.Err)
 		}
 	case cutover.EventProgress:

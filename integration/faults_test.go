@@ -1,0 +1,101 @@
+//go:build integration
+
+package integration
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+// A stop can't be taken back: going back while the old container stops means waiting for its end, and starting it.
+func TestAbortWhileTheOldContainerStops(t *testing.T) {
+	s := newStack(t, options{nodes: 2, env: map[string]string{"GATEWAY_STOP_TIME": "4s"}})
+	before := s.ids()
+	load := s.traffic()
+	run := s.begin("apply", "--yes")
+	s.await(time.Minute, "the first stop", func() bool { return inFlight(s.journal(), cutover.Container, s.fleet[0]) })
+	if asked := s.cutover("abort"); asked.code != 0 {
+		t.Errorf("abort: exit %d", asked.code)
+	}
+	got := s.finish(run)
+	load.end()
+	if got.code != 2 {
+		t.Errorf("exit %d", got.code)
+	}
+	s.isOld(before)
+}
+
+// An image can look well and fail a few seconds later: the hold, the watch before each drain, and the soak are for that.
+func TestNewImageThatFailsAfterItJoined(t *testing.T) {
+	s := newStack(t, options{nodes: 2, config: func(c *config) {
+		(*c)["containers"].(config)["env"] = config{"set": config{"GATEWAY_FAULT": "unhealthy-after=6s"}}
+		(*c)["strategy"].(config)["soak"] = "15s"
+		(*c)["strategy"].(config)["timeouts"].(config)["join"] = "5s"
+	}})
+	before := s.ids()
+	load := s.traffic()
+	got := s.cutover("apply", "--yes", "--report", "report.json")
+	load.end()
+	if got.code != 2 || s.report().Outcome != cutover.RolledBack || s.report().Probe.Lost != 0 {
+		t.Errorf("exit %d", got.code)
+	}
+	s.isOld(before)
+}
+
+// A new image whose process ends is noticed at once, not when the time is over.
+func TestNewImageThatCrashes(t *testing.T) {
+	s := newStack(t, options{nodes: 1, config: func(c *config) {
+		(*c)["containers"].(config)["env"] = config{"set": config{"GATEWAY_FAULT": "crash-at-start"}}
+		(*c)["strategy"].(config)["timeouts"].(config)["start"] = "2m"
+	}})
+	before := s.ids()
+	began := time.Now()
+	got := s.cutover("apply", "--yes")
+	if got.code != 2 || !strings.Contains(got.stdout, "docker logs") {
+		t.Errorf("exit %d", got.code)
+	}
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("it took %s to see that the container crashes", took)
+	}
+	s.isOld(before)
+}
+
+// A gateway that dies while it flushes has lost data: that is said, and it comes back.
+func TestOldGatewayThatDiesInItsFlush(t *testing.T) {
+	s := newStack(t, options{nodes: 2, env: map[string]string{"GATEWAY_FAULT": "crash-in-flush"}, config: func(c *config) {
+		(*c)["containers"].(config)["env"] = config{"unset": []string{"GATEWAY_FAULT"}}
+	}})
+	before := s.ids()
+	load := s.traffic()
+	got := s.cutover("apply", "--yes")
+	load.end()
+	if got.code != 2 || !strings.Contains(got.stdout, "may be lost") {
+		t.Errorf("exit %d", got.code)
+	}
+	s.isOld(before)
+}
+
+// A load balancer that can't be read is never agreement: the run goes back, and is stuck for as long as it is asked.
+func TestDeadLoadBalancerIsLeftOut(t *testing.T) {
+	s := newStack(t, options{nodes: 2, config: func(c *config) {
+		delete(*c, "probe")
+		(*c)["strategy"].(config)["timeouts"].(config)["join"] = "6s"
+		(*c)["strategy"].(config)["drain"] = config{"timeout": "6s"}
+	}})
+	before := s.ids()
+	run := s.begin("apply", "--yes")
+	s.await(time.Minute, "the first drain", func() bool { return inFlight(s.journal(), cutover.Member, s.fleet[0]) })
+	s.must(s.engine.ContainerPause(t.Context(), s.name+"-lb-2"))
+	if got := s.finish(run); got.code != 3 || !strings.Contains(got.stdout, "lb-2") {
+		t.Errorf("exit %d", got.code)
+	}
+	got := s.cutover("rollback", "--without", "lb-2", "--yes", "--report", "report.json")
+	if got.code != 0 || !strings.Contains(got.stdout, "NOT ASKED for their agreement: lb-2") || len(s.report().Without) != 1 {
+		t.Errorf("exit %d", got.code)
+	}
+	s.must(s.engine.ContainerUnpause(t.Context(), s.name+"-lb-2"))
+	s.isOld(before)
+}
