@@ -3,7 +3,7 @@
 
 CACHE_BIN := .cache/bin
 STANDIN   := gateway datastore workload
-HTTPBIN   := github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin
+HTTPBIN   := github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin@v2.26.0
 CONSUL_TEMPLATE := github.com/hashicorp/consul-template@v0.41.1
 STATIC_GO := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w'
 
@@ -20,17 +20,19 @@ consul-image: ## Make Consul's image present: pulled, or else compiled
 consul-binary: ## Compile Consul into .cache/bin
 	@compose/consul/build.sh $(CACHE_BIN) binary
 
-$(CACHE_BIN)/consul-template: compose/images.mk
-	@echo "consul-template: compiling"
-	@CGO_ENABLED=0 GOFLAGS=-trimpath GOBIN=$(CURDIR)/$(CACHE_BIN) go install -ldflags '-s -w' $(CONSUL_TEMPLATE)
+$(CACHE_BIN)/consul-template: MODULE := $(CONSUL_TEMPLATE)
+$(CACHE_BIN)/go-httpbin: MODULE := $(HTTPBIN)
+$(CACHE_BIN)/consul-template $(CACHE_BIN)/go-httpbin: compose/images.mk
+	@echo "$(@F): compiling"
+	@CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false' GOBIN=$(CURDIR)/$(CACHE_BIN) go install -ldflags '-s -w' $(MODULE)
 	@touch $@
 
 haproxy-image: base-image $(CACHE_BIN)/consul-template ## Build the load balancer
 	@compose/image.sh cutover-demo/haproxy:1 compose/haproxy $(CACHE_BIN)/consul-template
 
-standin-images: ## Build gateway, data store, workload and httpbin
+standin-images: $(CACHE_BIN)/go-httpbin ## Build gateway, data store, workload and httpbin
 	@mkdir -p $(CACHE_BIN)
-	@$(foreach name,$(STANDIN),$(STATIC_GO) -o $(CACHE_BIN)/$(name) ./integration/standin/$(name) &&) $(STATIC_GO) -o $(CACHE_BIN)/go-httpbin $(HTTPBIN)
+	@$(foreach name,$(STANDIN),$(STATIC_GO) -o $(CACHE_BIN)/$(name) ./integration/standin/$(name) &&) true
 	@for version in 10.15.0.17 10.15.0.18; do \
 		compose/image.sh cutover-demo/gateway:$$version compose/gateway $(CACHE_BIN)/gateway -- --build-arg VERSION=$$version || exit 1; done
 	@for version in 1 2; do \
