@@ -302,6 +302,67 @@ func TestRollbackIsNeverRolledBack(t *testing.T) {
 	m.isOld()
 }
 
+// Each step of the way back can fail as well: then the run is stuck at it, and resume goes on from there.
+func TestWayBackThatFailsIsStuckAndGoesOn(t *testing.T) {
+	whole := newModel(t, 2, nil)
+	whole.failsLate()
+	for i, step := range whole.apply().Steps() {
+		if step.Kind == cutover.Workload && step.To == cutover.Active {
+			continue // starting the container has done it already
+		}
+		m := newModel(t, 2, nil)
+		m.world.Delay = func(request string) time.Duration {
+			late := request == "workload gw-2 quiesced" || (request == requestOf(step) && m.store.Journal().Direction == cutover.Back)
+			if late {
+				return 1000 * time.Hour
+			}
+			return 0
+		}
+		journal := m.apply()
+		if step.OnTimeout != cutover.Warn {
+			m.ended(journal, cutover.Stuck)
+			if journal.Cursor != i {
+				t.Errorf("stuck at %d, not at %d (%s)", journal.Cursor, i, step)
+			}
+			m.world.Delay = nil
+			journal = m.resume(false)
+		}
+		m.ended(journal, cutover.RolledBack)
+		if step.OnTimeout == cutover.Warn {
+			m.world.Violations = nil // it was not flushed, and that was said
+		}
+		m.isOld()
+	}
+}
+
+func TestLostLockOnTheWayBack(t *testing.T) {
+	whole := newModel(t, 2, nil)
+	whole.failsLate()
+	whole.apply()
+	for at := range len(whole.world.Requests) {
+		m := newModel(t, 2, nil)
+		m.failsLate()
+		m.world.After = func(string) { m.store.LostNow = len(m.world.Requests) > at }
+		m.ended(m.apply(), cutover.LockTrouble)
+		if got := len(m.world.Requests); got != at+1 {
+			t.Fatalf("lock lost after request %d, but %d were made", at+1, got)
+		}
+		m.store.LostNow, m.world.Delay = false, nil
+		m.isWhole(m.resume(at%2 == 0))
+	}
+}
+
+// A state that comes and goes on the way back does not end a step before it has come.
+func TestFlappingOnTheWayBack(t *testing.T) {
+	m := newModel(t, 2, nil)
+	m.failsLate()
+	m.world.Lie = func(look int) (cutover.Observation, bool) {
+		return cutover.Observation{Detail: "engine red"}, look%3 != 0 && m.store.Journal().Direction == cutover.Back
+	}
+	m.ended(m.apply(), cutover.RolledBack)
+	m.isOld()
+}
+
 func TestStragglersAreCutOnlyWhenAllowed(t *testing.T) {
 	for _, test := range []struct {
 		policy     cutover.Policy

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ func TestContracts(t *testing.T) {
 	t.Run("Consul", s.consulContract)
 	t.Run("members", s.membersContract)
 	t.Run("containers", s.containersContract)
+	t.Run("Docker's health check is waited for", s.dockerHealth)
 }
 
 func (s *stack) balancer(t *testing.T, name string) *haproxy.Balancer {
@@ -230,6 +232,42 @@ func (s *stack) specialContainer(t *testing.T) string {
 		return err == nil && response.StatusCode == http.StatusOK
 	})
 	return name
+}
+
+// dockerHealth observes a container whose health check passes only once a file is there.
+func (s *stack) dockerHealth(t *testing.T) {
+	ctx := t.Context()
+	created, err := s.engine.ContainerCreate(ctx, &container.Config{
+		Image: "debian:bookworm-slim", Cmd: []string{"sleep", "120"}, Labels: map[string]string{label: s.name, "special": "health"},
+		Healthcheck: &container.HealthConfig{Test: []string{"CMD-SHELL", "test -e /tmp/healthy"}, Interval: 200 * time.Millisecond},
+	}, &container.HostConfig{NetworkMode: container.NetworkMode(s.network)}, nil, nil, s.name+"-health")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.engine.ContainerStart(ctx, created.ID, container.StartOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	o := s.dockerOptions()
+	o.Label = label + "=" + s.name + ",special=health"
+	fleet := docker.NewFleet(s.engine, o, nil)
+	look := func() cutover.Node {
+		nodes, _, err := fleet.Find(ctx, "")
+		if err != nil || len(nodes) != 1 {
+			t.Fatalf("find: %v, %v", nodes, err)
+		}
+		return nodes[0]
+	}
+	if node := look(); node.Container == cutover.Healthy || !strings.Contains(node.Detail, "health check") {
+		t.Errorf("before its health check has passed: %q, %q", node.Container, node.Detail)
+	}
+	made, err := s.engine.ContainerExecCreate(ctx, created.ID, container.ExecOptions{Cmd: []string{"touch", "/tmp/healthy"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.engine.ContainerExecStart(ctx, made.ID, container.ExecStartOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.await(20*time.Second, "Docker's health check to pass", func() bool { return look().Container == cutover.Healthy })
 }
 
 func (s *stack) isClone(t *testing.T, oldName, newName string) {

@@ -6,7 +6,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/docker/docker/api/types/filters"
 )
+
+func labelled(key string) filters.Args { return filters.NewArgs(filters.Arg("label", key)) }
 
 // ids are the ids of the fleet's containers.
 func (s *stack) ids() map[string]string {
