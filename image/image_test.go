@@ -157,7 +157,7 @@ func TestBadInputsAreNamed(t *testing.T) {
 	}{
 		"a missing package": {func(_ *testing.T, s *Spec) { s.Packages = []string{"/no/such"} }, vendor, "/no/such"},
 		"no manifest":       {func(t *testing.T, s *Spec) { s.Packages = []string{t.TempDir()} }, vendor, "manifest.v3"},
-		"a broken zip":      {func(t *testing.T, s *Spec) { s.Packages = []string{s.Properties} }, vendor, "zip"},
+		"a broken zip":      {func(_ *testing.T, s *Spec) { s.Packages = []string{s.Properties} }, vendor, "zip"},
 		"a zip that leads out": {func(t *testing.T, s *Spec) {
 			s.Packages = []string{zipped(t, filepath.Join(t.TempDir(), "Evil.zip"), "manifest.v3", "../../etc/passwd")}
 		}, vendor, "../../etc/passwd"},

@@ -5,6 +5,7 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,8 +30,10 @@ func (s *stack) newConfig() config {
 	return config{
 		"service":    "api-gateway",
 		"containers": config{"label": label + "=" + s.name + ",com.docker.compose.service=gateway", "network": s.network, "stop_timeout": "20s"},
-		"members": []config{{"service": "api-gateway", "port": 5555,
-			"check": config{"http": "/rest/apigateway/health", "interval": "500ms", "timeout": "1s"}}},
+		"members": []config{{
+			"service": "api-gateway", "port": 5555,
+			"check": config{"http": "/rest/apigateway/health", "interval": "500ms", "timeout": "1s"},
+		}},
 		"consul": config{"address": "http://" + s.ports["consul:8500"]},
 		"image":  config{"ref": "cutover-demo/gateway:10.15.0.18"},
 		"driver": config{"kind": "apigateway", "user": "Administrator", "password_env": "GATEWAY_PASSWORD"},
@@ -40,9 +43,12 @@ func (s *stack) newConfig() config {
 		},
 		"probe": config{"version_header": "X-Version", "warm_up": "1s", "requests": []config{
 			{"url": s.fronts[0] + "/gateway/ping", "rate": 10, "expect": 200},
-			{"url": s.fronts[1] + "/gateway/ping", "rate": 10, "expect": 200}}},
-		"strategy": config{"hold": "300ms", "soak": "1s", "drain": config{"timeout": "60s"},
-			"timeouts": config{"start": "30s", "join": "20s", "quiesce": "20s"}},
+			{"url": s.fronts[1] + "/gateway/ping", "rate": 10, "expect": 200},
+		}},
+		"strategy": config{
+			"hold": "300ms", "soak": "1s", "drain": config{"timeout": "60s"},
+			"timeouts": config{"start": "30s", "join": "20s", "quiesce": "20s"},
+		},
 		"state": "state",
 	}
 }
@@ -92,7 +98,8 @@ func (s *stack) begin(args ...string) *running {
 func (s *stack) finish(r *running) result {
 	s.Helper()
 	if err := r.Wait(); err != nil {
-		if _, ended := err.(*exec.ExitError); !ended {
+		exitError := &exec.ExitError{}
+		if errors.As(err, &exitError) {
 			s.Fatal(err)
 		}
 	}

@@ -54,8 +54,10 @@ func (s *stack) haproxyContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lbtest.Balancer(t, lbtest.BalancerFixture{Balancer: s.balancer(t, "lb-1"), Up: s.endpoint(s.fleet[0]),
-		Absent: netip.MustParseAddrPort("192.0.2.1:5555"), Unreachable: unreachable, CanHold: true})
+	lbtest.Balancer(t, lbtest.BalancerFixture{
+		Balancer: s.balancer(t, "lb-1"), Up: s.endpoint(s.fleet[0]),
+		Absent: netip.MustParseAddrPort("192.0.2.1:5555"), Unreachable: unreachable, CanHold: true,
+	})
 }
 
 // removalContract takes the last node away as consul-template does it: by a reload.
@@ -66,7 +68,8 @@ func (s *stack) removalContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	balancer, at := s.balancer(t, "lb-1"), s.endpoint(name)
-	lbtest.Removal(t, lbtest.RemovalFixture{Balancer: balancer, Front: s.ports["lb-1:8080"], Server: at,
+	lbtest.Removal(t, lbtest.RemovalFixture{
+		Balancer: balancer, Front: s.ports["lb-1:8080"], Server: at,
 		Path: "/gateway/hello", Slow: "/gateway/hello?sleep=1s",
 		Served: func(r *http.Response) bool { return r.Header.Get("X-Node") == c.Config.Hostname },
 		Remove: func(t *testing.T) {
@@ -80,7 +83,8 @@ func (s *stack) removalContract(t *testing.T) {
 				}
 				return !slices.ContainsFunc(view.Workers, func(w lb.Worker) bool { return !w.Old && len(w.Servers) > 0 })
 			})
-		}})
+		},
+	})
 	if err := s.consul.Agent().DisableServiceMaintenance("gw-3"); err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +105,10 @@ func (s *stack) consulContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lbtest.Intent(t, lbtest.IntentFixture{Intent: s.agent(t), Address: s.address(s.name + "-datastore"), Port: 9240,
-		Unreachable: unreachable, Name: "127.0.0.1:1", Secret: "s3cret"})
+	lbtest.Intent(t, lbtest.IntentFixture{
+		Intent: s.agent(t), Address: s.address(s.name + "-datastore"), Port: 9240,
+		Unreachable: unreachable, Name: "127.0.0.1:1", Secret: "s3cret",
+	})
 }
 
 // membersContract takes a member that somebody else registered down the ladder and up again.
@@ -111,11 +117,14 @@ func (s *stack) membersContract(t *testing.T) {
 	fleet := s.dockerFleet()
 	var adopted []lb.Registration
 	members, err := lb.New(lb.Config{
-		Services: []lb.Service{{Name: "api-gateway", Port: 5555,
-			Check: lb.Check{HTTP: "/rest/apigateway/health", Interval: 500 * time.Millisecond, Timeout: time.Second}}},
+		Services: []lb.Service{{
+			Name: "api-gateway", Port: 5555,
+			Check: lb.Check{HTTP: "/rest/apigateway/health", Interval: 500 * time.Millisecond, Timeout: time.Second},
+		}},
 		Balancers: []lb.Balancer{s.balancer(t, "lb-1"), s.balancer(t, "lb-2")},
 		Locate:    fleet.Locate, Agent: func(string) lb.Intent { return s.agent(t) },
-		Known: func(string) []lb.Registration { return adopted }, Now: time.Now})
+		Known: func(string) []lb.Registration { return adopted }, Now: time.Now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,8 +133,10 @@ func (s *stack) membersContract(t *testing.T) {
 		t.Fatalf("survey: %s, %v, %s, %v", state, registrations, detail, err)
 	}
 	adopted = registrations
-	cutovertest.Resource(t, cutovertest.ResourceFixture{Resource: members, Target: target, From: cutover.Serving,
-		Walk: []cutover.State{cutover.Drained, cutover.Out, cutover.Drained, cutover.Serving}})
+	cutovertest.Resource(t, cutovertest.ResourceFixture{
+		Resource: members, Target: target, From: cutover.Serving,
+		Walk: []cutover.State{cutover.Drained, cutover.Out, cutover.Drained, cutover.Serving},
+	})
 	services, err := s.consul.Agent().Services()
 	if err != nil {
 		t.Fatal(err)
@@ -136,8 +147,10 @@ func (s *stack) membersContract(t *testing.T) {
 }
 
 func (s *stack) dockerOptions() docker.Options {
-	return docker.Options{Service: "api-gateway", Rollout: "c0de", Host: "local", Network: s.network, StopTimeout: 20 * time.Second,
-		Label: label + "=" + s.name + ",special=yes", Ports: []int{25600, 25601}, SetEnv: map[string]string{"SCHEDULER_NAME": "{{.Name}}"}}
+	return docker.Options{
+		Service: "api-gateway", Rollout: "c0de", Host: "local", Network: s.network, StopTimeout: 20 * time.Second,
+		Label: label + "=" + s.name + ",special=yes", Ports: []int{25600, 25601}, SetEnv: map[string]string{"SCHEDULER_NAME": "{{.Name}}"},
+	}
 }
 
 func (s *stack) dockerFleet() *docker.Fleet {
@@ -169,8 +182,10 @@ func (s *stack) containersContract(t *testing.T) {
 		}
 		return time.Time{}
 	}, time.Now)
-	cutovertest.Resource(t, cutovertest.ResourceFixture{Resource: containers, Target: fresh, From: cutover.Absent,
-		Walk: []cutover.State{cutover.Stopped, cutover.Healthy}})
+	cutovertest.Resource(t, cutovertest.ResourceFixture{
+		Resource: containers, Target: fresh, From: cutover.Absent,
+		Walk: []cutover.State{cutover.Stopped, cutover.Healthy},
+	})
 	t.Run("the clone", func(t *testing.T) { s.isClone(t, old, fresh) })
 	if note, err := fleet.ComposeNote(t.Context(), plan); err != nil || note != "" {
 		t.Errorf("a note on Compose for a container that it did not make: %q, %v", note, err)
@@ -194,8 +209,10 @@ func (s *stack) containersContract(t *testing.T) {
 	if err != nil || c.HostConfig.RestartPolicy.Name != container.RestartPolicyAlways {
 		t.Errorf("restart policy of the old one after its return: %v, %v", c.HostConfig.RestartPolicy, err)
 	}
-	cutovertest.Resource(t, cutovertest.ResourceFixture{Resource: containers, Target: fresh, From: cutover.Healthy,
-		Walk: []cutover.State{cutover.Stopped, cutover.Absent}})
+	cutovertest.Resource(t, cutovertest.ResourceFixture{
+		Resource: containers, Target: fresh, From: cutover.Healthy,
+		Walk: []cutover.State{cutover.Stopped, cutover.Absent},
+	})
 }
 
 // specialContainer is made by hand: two networks, published ports of both kinds, limits, a command of its own.
@@ -208,12 +225,16 @@ func (s *stack) specialContainer(t *testing.T) string {
 	}
 	name := s.name + "-special"
 	created, err := s.engine.ContainerCreate(ctx,
-		&container.Config{Image: "cutover-demo/gateway:10.15.0.17", Env: []string{"GATEWAY_START=100ms", "DATASTORE=http://datastore:9240", "SCHEDULER_NAME=fleet"},
-			Labels: map[string]string{label: s.name, "special": "yes"}, ExposedPorts: nat.PortSet{"4444/tcp": {}}},
-		&container.HostConfig{NetworkMode: container.NetworkMode(s.network), RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyAlways},
+		&container.Config{
+			Image: "cutover-demo/gateway:10.15.0.17", Env: []string{"GATEWAY_START=100ms", "DATASTORE=http://datastore:9240", "SCHEDULER_NAME=fleet"},
+			Labels: map[string]string{label: s.name, "special": "yes"}, ExposedPorts: nat.PortSet{"4444/tcp": {}},
+		},
+		&container.HostConfig{
+			NetworkMode: container.NetworkMode(s.network), RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyAlways},
 			Resources:    container.Resources{Memory: 256 << 20, Ulimits: []*container.Ulimit{{Name: "nofile", Soft: 2000, Hard: 3000}}},
 			LogConfig:    container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "1m"}},
-			PortBindings: nat.PortMap{"5555/tcp": {{HostIP: "127.0.0.1", HostPort: "25555"}}, "9999/tcp": {{HostIP: "127.0.0.1"}}}},
+			PortBindings: nat.PortMap{"5555/tcp": {{HostIP: "127.0.0.1", HostPort: "25555"}}, "9999/tcp": {{HostIP: "127.0.0.1"}}},
+		},
 		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{s.network: {Aliases: []string{"special"}}}}, nil, name)
 	if err != nil {
 		t.Fatal(err)

@@ -40,10 +40,9 @@ type stack struct {
 
 // options change what a stack is made of.
 type options struct {
-	nodes   int               // default 3
-	env     map[string]string // of the fleet's containers
-	service string            // of the Compose file that is the fleet; default gateway
-	config  func(*config)
+	nodes  int               // default 3
+	env    map[string]string // of the fleet's containers
+	config func(*config)
 }
 
 func newStack(t *testing.T, o options) *stack {
@@ -51,8 +50,10 @@ func newStack(t *testing.T, o options) *stack {
 	if o.nodes == 0 {
 		o.nodes = 3
 	}
-	s := &stack{T: t, folder: t.TempDir(), ports: map[string]string{},
-		name: strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(t.Name(), "Test"), "/", "-"))}
+	s := &stack{
+		T: t, folder: t.TempDir(), ports: map[string]string{},
+		name: strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(t.Name(), "Test"), "/", "-")),
+	}
 	engine, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 	s.must(err)
 	s.engine = engine
@@ -103,7 +104,8 @@ func (s *stack) start(serviceName string, service composeService, containerName 
 	}
 	labels := map[string]string{label: s.name, "com.docker.compose.service": serviceName}
 	started, err := testcontainers.GenericContainer(s.Context(), testcontainers.GenericContainerRequest{
-		ContainerRequest: service.request(serviceName, containerName, s.network, labels), Started: true})
+		ContainerRequest: service.request(serviceName, containerName, s.network, labels), Started: true,
+	})
 	if err != nil {
 		s.Fatalf("start %s: %v", containerName, err)
 	}
@@ -179,8 +181,10 @@ func (s *stack) await(within time.Duration, what string, seen func() bool) {
 // containers are those of the fleet, running or not, with their state.
 func (s *stack) containers() map[string]string {
 	s.Helper()
-	list, err := s.engine.ContainerList(s.Context(), container.ListOptions{All: true,
-		Filters: filters.NewArgs(filters.Arg("label", label+"="+s.name), filters.Arg("label", "com.docker.compose.service=gateway"))})
+	list, err := s.engine.ContainerList(s.Context(), container.ListOptions{
+		All:     true,
+		Filters: filters.NewArgs(filters.Arg("label", label+"="+s.name), filters.Arg("label", "com.docker.compose.service=gateway")),
+	})
 	s.must(err)
 	states := map[string]string{}
 	for _, c := range list {

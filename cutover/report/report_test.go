@@ -20,11 +20,15 @@ import (
 func rollout(t *testing.T, emit func(cutover.Event), change func(*cutovertest.World)) (cutover.Journal, time.Time, time.Time) {
 	t.Helper()
 	world := cutovertest.NewWorld(2)
-	plan, err := cutover.Build(cutover.Spec{Service: "api-gateway", Rollout: "7f3a", Image: cutover.Image{Ref: "gateway:2", ID: "sha256:2222"},
+	plan, err := cutover.Build(cutover.Spec{
+		Service: "api-gateway", Rollout: "7f3a", Image: cutover.Image{Ref: "gateway:2", ID: "sha256:2222"},
 		Ladder:   []cutover.State{cutover.Active, cutover.Quiesced},
 		Strategy: cutover.Strategy{Hold: 2 * time.Second},
-		Budgets: cutover.Budgets{Create: 10 * time.Second, Start: 20 * time.Second, Join: 10 * time.Second,
-			Drain: 30 * time.Second, Quiesce: 15 * time.Second, Stop: 12 * time.Second}}, world.Seen())
+		Budgets: cutover.Budgets{
+			Create: 10 * time.Second, Start: 20 * time.Second, Join: 10 * time.Second,
+			Drain: 30 * time.Second, Quiesce: 15 * time.Second, Stop: 12 * time.Second,
+		},
+	}, world.Seen())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,9 +44,11 @@ func rollout(t *testing.T, emit func(cutover.Event), change func(*cutovertest.Wo
 // The names of the fields are a contract with whoever scripts the command.
 func TestReportKeepsItsFields(t *testing.T) {
 	journal, began, ended := rollout(t, nil, nil)
-	made := report.Of(report.Run{Journal: journal, Outcome: journal.Outcome, Started: began, Finished: ended,
+	made := report.Of(report.Run{
+		Journal: journal, Outcome: journal.Outcome, Started: began, Finished: ended,
 		Preparing: 300 * time.Millisecond, Probe: &probe.Summary{Requests: 10, Versions: map[string]int64{"2": 10}},
-		Propagation: []time.Duration{80 * time.Millisecond}})
+		Propagation: []time.Duration{80 * time.Millisecond},
+	})
 	data, err := json.Marshal(made)
 	if err != nil {
 		t.Fatal(err)
@@ -51,11 +57,13 @@ func TestReportKeepsItsFields(t *testing.T) {
 	if err := json.Unmarshal(data, &fields); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"service", "rollout", "outcome", "exit_code", "started", "finished", "nodes.old", "nodes.new", "nodes.host",
+	for _, path := range []string{
+		"service", "rollout", "outcome", "exit_code", "started", "finished", "nodes.old", "nodes.new", "nodes.host",
 		"nodes.seconds.start", "nodes.seconds.ready", "nodes.seconds.join", "nodes.seconds.drain", "nodes.seconds.quiesce", "nodes.seconds.stop",
 		"steps.n", "steps.kind", "steps.targets", "steps.from", "steps.to", "steps.seconds", "steps.waited_for", "probe.requests", "probe.lost",
 		"probe.before.p50_ms", "probe.before.p99_ms", "probe.before.max_ms", "probe.during.p50_ms", "probe.during.p99_ms", "probe.during.max_ms",
-		"probe.versions", "propagation_ms", "overhead_seconds"} {
+		"probe.versions", "propagation_ms", "overhead_seconds",
+	} {
 		var at any = fields
 		for name := range strings.SplitSeq(path, ".") {
 			if list, ok := at.([]any); ok {
@@ -84,8 +92,10 @@ func TestSummarySaysWhatWasLostAndWhatToDo(t *testing.T) {
 	for outcome, want := range map[cutover.Outcome]string{
 		cutover.Done: "done (exit 0)", cutover.RolledBack: "(exit 2)", cutover.Stuck: "STUCK", cutover.Interrupted: "cutover resume", cutover.LockTrouble: "(exit 4)",
 	} {
-		text := report.Of(report.Run{Outcome: outcome, Probe: &probe.Summary{Requests: 900, Lost: 1,
-			Losses: []probe.Loss{{Request: "GET http://vip/", Why: "status 502", Step: "forward 5"}}}}).String()
+		text := report.Of(report.Run{Outcome: outcome, Probe: &probe.Summary{
+			Requests: 900, Lost: 1,
+			Losses: []probe.Loss{{Request: "GET http://vip/", Why: "status 502", Step: "forward 5"}},
+		}}).String()
 		for _, part := range []string{want, "1 of 900 requests lost", "status 502 (during forward 5)"} {
 			if !strings.Contains(text, part) {
 				t.Errorf("%s: %q is not in:\n%s", outcome, part, text)
@@ -106,8 +116,10 @@ func TestProgressInPlainLines(t *testing.T) {
 		}
 	})
 	text := out.String()
-	for _, part := range []string{" 4/19 member gw-1.7f3a drained -> serving ...", " 4/19 member gw-1.7f3a drained -> serving  done in 2.3s",
-		"GOING BACK: workload gw-1 active -> quiesced", "<1/8 workload gw-1 quiesced -> active"} {
+	for _, part := range []string{
+		" 4/19 member gw-1.7f3a drained -> serving ...", " 4/19 member gw-1.7f3a drained -> serving  done in 2.3s",
+		"GOING BACK: workload gw-1 active -> quiesced", "<1/8 workload gw-1 quiesced -> active",
+	} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q is not in:\n%s", part, text)
 		}
