@@ -98,8 +98,8 @@ func (s *stack) begin(args ...string) *running {
 func (s *stack) finish(r *running) result {
 	s.Helper()
 	if err := r.Wait(); err != nil {
-		exitError := &exec.ExitError{}
-		if errors.As(err, &exitError) {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
 			s.Fatal(err)
 		}
 	}
