@@ -13,7 +13,7 @@ import (
 var mutants = []struct{ name, file, was, becomes string }{
 	{
 		"advance without observing", "step.go",
-		`all := a.askedAll() && missing(seen, a.step.To) == ""`, `all := a.askedAll()`,
+		`all := a.arrived(seen)`, `all := a.askedAll()`,
 	},
 	{
 		"skip asking when it already looks right", "step.go",
@@ -51,10 +51,10 @@ var mutants = []struct{ name, file, was, becomes string }{
 	},
 	{
 		"abort cancels its own undo", "runner.go",
-		`if request, ok := r.session.Asked(); ok && request.What == RequestAbort && !r.told {
-		if r.canTurn() {`,
-		`if request, ok := r.session.Asked(); ok && request.What == RequestAbort && !r.told {
-		if true {`,
+		`func (r *run) canTurn() bool {
+	return r.journal.Direction == Forward && r.journal.Plan.CanGoBack(r.journal.Cursor)`,
+		`func (r *run) canTurn() bool {
+	return true`,
 	},
 	{
 		"the first signal stops the way back", "runner.go",
@@ -71,6 +71,10 @@ var mutants = []struct{ name, file, was, becomes string }{
 		`			if r.journal.Direction == Back {
 				return r.stuck(`, `			if false {
 				return r.stuck(`,
+	},
+	{
+		"a target beyond the rung is waited for", "step.go",
+		`return s.Err == nil && (s.State == a.step.To || a.beyond(s))`, `return s.Err == nil && s.State == a.step.To`,
 	},
 	{
 		"the cursor is saved after asking", "runner.go",
