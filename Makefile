@@ -55,4 +55,4 @@ demo-down: ## remove all that the demo made
 	compose/down.sh
 
 .PHONY: check
-check: lint test ## what the gate runs
+check: lint test ## everything that should hold before a push

@@ -2,6 +2,7 @@
 # Measures what the README promises: planning, start-up, size, and RUNS demos in a row (default 3).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+mkdir -p demo
 echo "== planning 1,000 containers (build and verify)"
 go test ./cutover -run xxx -bench Plan1000 -benchtime 5x | grep Benchmark
 echo "== the binary"

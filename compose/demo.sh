@@ -40,7 +40,7 @@ lost=0
 timeout 60 docker wait "$project-workload" >/dev/null
 docker logs "$project-workload" >"$top/demo/workload.json"
 sed -n -e '/"requests"/p' -e '/"lost"/p' -e '/"p50_ms"/p' -e '/"p99_ms"/p' -e '/"versions"/,/}/p' "$top/demo/workload.json"
-grep -q '"lost": 0,' "$top/demo/workload.json" || lost=1
+grep -q '"lost": 0,' "$top/demo/workload.json" && grep -q '"lost": 0,' "$top/demo/report.json" || lost=1
 
 say "demo/report.json has the figures, demo/workload.json the workload's; make demo-down removes the stack"
 exit $((code != 0 ? code : lost))

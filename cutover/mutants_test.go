@@ -51,10 +51,8 @@ var mutants = []struct{ name, file, was, becomes string }{
 	},
 	{
 		"abort cancels its own undo", "runner.go",
-		`func (r *run) canTurn() bool {
-	return r.journal.Direction == Forward && r.journal.Plan.CanGoBack(r.journal.Cursor)`,
-		`func (r *run) canTurn() bool {
-	return true`,
+		`	return r.journal.Direction == Forward && r.journal.Plan.CanGoBack(at)`,
+		`	return r.journal.Plan.CanGoBack(at)`,
 	},
 	{
 		"the first signal stops the way back", "runner.go",

@@ -34,6 +34,9 @@ const DefaultPoll = 100 * time.Millisecond
 // resume or rollback. ctx must not be cancelled by a signal: going back needs it.
 func (r *Runner) Run(ctx context.Context, session Session, journal Journal) Journal {
 	run := &run{Runner: r, session: session, journal: journal, steps: journal.Steps()}
+	if run.journal.Outcome != "" && run.journal.Direction == Forward {
+		run.journal.Reason = "" // what it was stuck at is tried again
+	}
 	run.journal.Outcome = ""
 	outcome := run.all(ctx)
 	run.emit(Event{Type: EventOutcome, Outcome: outcome, Detail: run.journal.Reason})
@@ -49,6 +52,7 @@ type run struct {
 	session Session
 	journal Journal
 	steps   []Step // of the journal's direction
+	asked   bool   // something was asked for in this step
 	heeded  int    // signals acted on
 	told    bool   // the operator was told why a request can't be followed
 }
@@ -95,6 +99,9 @@ func (r *run) all(ctx context.Context) Outcome {
 			reason = fmt.Sprintf("%s: %s", step, reason)
 			fallthrough
 		case aborted:
+			if step.OneWay && !r.asked {
+				r.journal.Cursor-- // nothing of it has been asked for: there is still a way back
+			}
 			if err := r.journal.TurnRound(reason); err != nil {
 				return r.stuck(ctx, fmt.Sprintf("%s; %v", reason, err))
 			}
@@ -117,6 +124,7 @@ func (r *run) all(ctx context.Context) Outcome {
 func (r *run) begin(ctx context.Context, step Step) (*Entry, error) {
 	r.emit(Event{Type: EventStep, Step: step})
 	before := r.Clock.Now()
+	r.asked = false
 	r.journal.History = append(r.journal.History, Entry{N: r.journal.Cursor + 1, Step: step, Direction: r.journal.Direction, Started: before})
 	entry := &r.journal.History[len(r.journal.History)-1]
 	if err := r.save(ctx); err != nil {
@@ -218,7 +226,11 @@ func (r *run) lockLost() bool {
 }
 
 func (r *run) canTurn() bool {
-	return r.journal.Direction == Forward && r.journal.Plan.CanGoBack(r.journal.Cursor)
+	at := r.journal.Cursor
+	if !r.asked {
+		at--
+	}
+	return r.journal.Direction == Forward && r.journal.Plan.CanGoBack(at)
 }
 
 func (r *run) whyNotTurn() string {

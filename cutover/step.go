@@ -69,6 +69,7 @@ func (a *attempt) ask(ctx context.Context) error {
 			return nil // the loop sees it next
 		}
 		t.last = now
+		a.asked = true
 		call, cancel := a.limited(ctx, "asking "+t.name+" to be "+string(a.step.To), a.callLimit())
 		t.err = withCause(call, a.Resources[a.step.Kind].Set(call, t.name, a.step.To))
 		cancel()

@@ -3,7 +3,10 @@
 package integration
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +45,9 @@ func TestNewImageThatFailsAfterItJoined(t *testing.T) {
 	if got.code != 2 || s.report().Outcome != cutover.RolledBack || s.report().Probe.Lost != 0 {
 		t.Errorf("exit %d", got.code)
 	}
+	if reason := s.report().Reason; !strings.Contains(reason, "still serving") && !strings.Contains(reason, "soak") {
+		t.Errorf("it was not the watch that noticed: %s", reason)
+	}
 	s.isOld(before)
 }
 
@@ -76,6 +82,54 @@ func TestOldGatewayThatDiesInItsFlush(t *testing.T) {
 		t.Errorf("exit %d", got.code)
 	}
 	s.isOld(before)
+}
+
+// The promise is that nothing is lost: the first lost request turns the run round.
+func TestLostRequestTurnsTheRunRound(t *testing.T) {
+	var broken atomic.Bool
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if broken.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}))
+	defer front.Close()
+	s := newStack(t, options{nodes: 2, config: func(c *config) {
+		(*c)["probe"] = config{"requests": []config{{"url": front.URL, "rate": 20, "expect": 200}}, "warm_up": "1s"}
+	}})
+	before := s.ids()
+	run := s.begin("apply", "--yes", "--report", "report.json")
+	s.await(time.Minute, "the first drain", func() bool { return inFlight(s.journal(), cutover.Member, s.fleet[0]) })
+	broken.Store(true)
+	if got := s.finish(run); got.code != 2 || !strings.Contains(got.stdout, "status 502") {
+		t.Errorf("exit %d", got.code)
+	}
+	if made := s.report(); made.Outcome != cutover.RolledBack || made.Probe.Lost == 0 || made.Probe.Losses[0].Step == "" {
+		t.Errorf("report: %+v", made)
+	}
+	s.isOld(before)
+}
+
+// A plan is saved, read, and carried out; not when anything has changed since.
+func TestSavedPlan(t *testing.T) {
+	s := newStack(t, options{nodes: 1})
+	if got := s.cutover("plan", "--out", "plan.json"); got.code != 0 {
+		t.Fatalf("plan: exit %d", got.code)
+	}
+	s.config["strategy"].(config)["hold"] = "400ms"
+	s.writeConfig()
+	if got := s.cutover("apply", "plan.json", "--yes"); got.code != 1 || !strings.Contains(got.stderr, "plan again") {
+		t.Errorf("with another configuration: exit %d", got.code)
+	}
+	s.config["strategy"].(config)["hold"] = "300ms"
+	s.writeConfig()
+	got := s.cutover("apply", "plan.json", "--without", "lb-2", "--yes", "--report", "report.json")
+	if got.code != 0 || !strings.Contains(got.stdout, "lb-2 NOT ASKED") || len(s.report().Without) != 1 {
+		t.Errorf("apply: exit %d", got.code)
+	}
+	s.isNew(s.report().Rollout)
+	if got := s.cutover("apply", "plan.json", "--yes"); got.code != 1 {
+		t.Errorf("a second time: exit %d", got.code)
+	}
 }
 
 // A load balancer that can't be read is never agreement: the run goes back, and is stuck for as long as it is asked.

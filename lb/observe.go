@@ -23,7 +23,13 @@ func (m *Members) Observe(ctx context.Context, target string) (cutover.Observati
 		m.timing.agreed(target, seen.intent, now)
 	}
 	state, detail := seen.judge(now.Sub(m.since[target].at), m.notes)
-	return cutover.Observation{State: state, Detail: detail, Stragglers: state == "" && seen.stragglers(now.Sub(m.since[target].at))}, nil
+	warning := ""
+	for _, name := range seen.without {
+		if note := m.notes[name]; note != "" && state == cutover.Serving {
+			warning = name + ", which was left out, " + note
+		}
+	}
+	return cutover.Observation{State: state, Detail: detail, Warning: warning, Stragglers: state == "" && seen.stragglers(now.Sub(m.since[target].at))}, nil
 }
 
 // look reads the registry and then every balancer of the agreement.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/cutover/cutover/cutover"
 )
@@ -123,11 +124,11 @@ func (m *Members) serve(ctx context.Context, target string, members []member) er
 	// A balancer that was left out since may still hold it.
 	return m.each(m.cfg.Balancers, members, func(b Balancer, at []netip.AddrPort) error {
 		delete(m.notes, b.Name())
-		_, err := b.Hold(ctx, at, false)
-		if err != nil && m.leftOut(b.Name()) {
-			m.notes[b.Name()] = "may still hold it in MAINT"
+		if m.leftOut(b.Name()) {
+			m.releaseLeftOut(ctx, b, at)
 			return nil
 		}
+		_, err := b.Hold(ctx, at, false)
 		return err
 	})
 }
@@ -166,6 +167,15 @@ func (m *Members) hold(ctx context.Context, members []member) error {
 		m.notes[b.Name()] = note
 		return err
 	})
+}
+
+// releaseLeftOut tries, briefly, what nobody waits for.
+func (m *Members) releaseLeftOut(ctx context.Context, b Balancer, at []netip.AddrPort) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if _, err := b.Hold(ctx, at, false); err != nil {
+		m.notes[b.Name()] = "may still hold it in MAINT until it is reloaded"
+	}
 }
 
 // missing are registrations that are known for a target, of which others are there: what a crash between two

@@ -57,7 +57,11 @@ func (s sighting) judge(still time.Duration, notes map[string]string) (cutover.S
 		details = append(details, v.balancerName+": "+detail)
 	}
 	for _, name := range s.without {
-		details = append(details, name+": left out")
+		detail := name + ": left out"
+		if note := notes[name]; note != "" {
+			detail += ", " + note
+		}
+		details = append(details, detail)
 	}
 	text := "consul: " + s.registry
 	if len(details) > 0 {

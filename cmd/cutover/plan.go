@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 
 	"github.com/spf13/cobra"
 
@@ -82,11 +83,21 @@ func (s *site) loadPlan(ctx context.Context, path string, without []string) (cut
 	if plan.Spec.Service != s.config.Service {
 		return plan, fmt.Errorf("the plan %s is for service %q, the configuration for %q: use the one it was made with", path, plan.Spec.Service, s.config.Service)
 	}
-	applyWithout(&plan, without)
-	if s.members, err = s.newMembers(leftOut(plan)); err != nil {
+	saved := leftOut(plan)
+	if s.members, err = s.newMembers(append(saved, without...)); err != nil {
 		return plan, err
 	}
-	if err := s.stillAsPlanned(ctx, plan); err != nil || plan.Empty() {
+	if err := s.stillAsPlanned(ctx, plan); err != nil {
+		return plan, err
+	}
+	again, err := cutover.Build(s.spec(plan.Spec.Rollout, plan.Spec.Image, saved), plan.World)
+	if err != nil {
+		return plan, err
+	}
+	if again.String() != plan.String() || !reflect.DeepEqual(again.Spec, plan.Spec) {
+		return plan, fmt.Errorf("the configuration is not the one that the plan %s was made with: plan again", path)
+	}
+	if plan, err = cutover.Build(s.spec(plan.Spec.Rollout, plan.Spec.Image, append(saved, without...)), plan.World); err != nil || plan.Empty() {
 		return plan, err
 	}
 	return plan, joined(s.preflight(ctx, plan.World, true))

@@ -15,8 +15,8 @@ import (
 	"github.com/cutover/cutover/cutover/report"
 )
 
-// reported runs a verb that moves something, and sees to it that there is a report whatever comes of it: a script must
-// not read that of the run before. Until the first step SIGINT and SIGTERM end the verb's context.
+// reported runs a verb that moves something, and sees to it that there is a report whatever comes of it (but for a
+// command line that can't be read): a script must not read that of the run before. Until the first step SIGINT and SIGTERM end the verb's context.
 func reported(cmd *cobra.Command, o options, verb func(context.Context, *rollout) error) error {
 	ctx, done := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer done()

@@ -42,11 +42,11 @@ func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
 	remembering := &remembering{Session: session, last: r.journal}
 	r.begin(r.journal.Plan, remembering)
 	earlier := len(r.journal.History)
-	traffic, err := r.startProbe(ctx)
+	traffic, warm, err := r.startProbe(ctx)
 	if err != nil {
 		return err
 	}
-	if traffic != nil && r.config.Probe.OnLoss == "rollback" {
+	if warm && r.config.Probe.OnLoss == "rollback" {
 		remembering.lost = func() (string, bool) { return lostOne(traffic) }
 	}
 	started := time.Now()
@@ -64,6 +64,9 @@ func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
 	if traffic != nil {
 		summary := traffic.Stop()
 		run.Probe = &summary
+		if summary.Lost > 0 && done.Outcome == cutover.Done {
+			run.Journal.Warnings = append(run.Journal.Warnings, "requests were lost, and it was too late to go back, or on_loss is report")
+		}
 	}
 	final := report.Of(run)
 	if final.Outcome == r.wanted {
@@ -82,13 +85,14 @@ func lostOne(traffic *probe.Probe) (string, bool) {
 }
 
 // startProbe sends traffic until it is warm, and marks the beginning of the cutover. A front door that answers badly
-// keeps a rollout from being begun, but never from being carried on or taken back.
-func (r *rollout) startProbe(ctx context.Context) (*probe.Probe, error) {
+// keeps a rollout from being begun, but never from being carried on or taken back: then warm is false, and what is lost
+// is only counted.
+func (r *rollout) startProbe(ctx context.Context) (traffic *probe.Probe, warm bool, err error) {
 	c := r.config.Probe
 	if len(c.Requests) == 0 {
-		return nil, ctx.Err()
+		return nil, false, ctx.Err()
 	}
-	traffic := probe.Start(context.WithoutCancel(ctx), probe.Options{
+	traffic = probe.Start(context.WithoutCancel(ctx), probe.Options{
 		Requests: probeRequests(c), VersionHeader: c.VersionHeader,
 		Timeout: c.Timeout.Std(), Step: func() string {
 			if step := r.step.Load(); step != nil {
@@ -97,18 +101,18 @@ func (r *rollout) startProbe(ctx context.Context) (*probe.Probe, error) {
 			return "warm-up"
 		},
 	})
-	err := traffic.WarmUp(ctx, c.WarmUp.Std())
-	begun := len(r.journal.History) > 0
-	if err != nil && begun && ctx.Err() == nil {
-		fmt.Fprintf(r.people(), "warning: %s\n", strings.Join(lines(err), "; "))
+	err = traffic.WarmUp(ctx, c.WarmUp.Std())
+	warm = err == nil
+	if begun := len(r.journal.History) > 0; err != nil && begun && ctx.Err() == nil {
+		fmt.Fprintf(r.people(), "warning: lost requests are counted, but do not turn the run round: %s\n", strings.Join(lines(err), "; "))
 		err = nil
 	}
 	if err != nil {
 		traffic.Stop()
-		return nil, err
+		return nil, false, err
 	}
 	traffic.Begin()
-	return traffic, nil
+	return traffic, warm, nil
 }
 
 func probeRequests(c config.Probe) []probe.Request {

@@ -32,6 +32,9 @@ func NewContainers(fleet *Fleet, plan cutover.Plan, stopAskedAt func(target stri
 
 // Set asks for one rung: create, start, stop or remove. It may be repeated; what is done already is left alone.
 func (r *Containers) Set(ctx context.Context, target string, want cutover.State) error {
+	if want != cutover.Healthy {
+		delete(r.started, target) // that it ends is what is wanted
+	}
 	c, err := r.mine(ctx, target)
 	switch {
 	case isNotFound(err) && want == cutover.Absent:
@@ -70,7 +73,7 @@ func (r *Containers) Observe(ctx context.Context, target string) (cutover.Observ
 	}
 	switch {
 	case seen.State == cutover.Healthy && !r.lives(c, r.asked(target)):
-		seen.State, seen.Detail = "", "it runs, but it was asked to stop: it has to be started again"
+		seen.State, seen.Detail = "", "it was asked to stop and still runs"
 	case seen.State == cutover.Stopped && r.killed[target]:
 		seen.Warning = fmt.Sprintf("it did not stop within %s and was killed", r.options.StopTimeout)
 	case seen.State == cutover.Stopped && r.started[target]:

@@ -85,7 +85,7 @@ func (e *Fleet) node(ctx context.Context, c container.InspectResponse, known fac
 	}
 	node := cutover.Node{
 		Name: containerName(c), Base: baseName(c), Host: e.options.Host, ID: c.ID,
-		Image: cutover.Image{Ref: c.Config.Image, ID: c.Image}, StartedAt: e.startedAt(c),
+		Image: cutover.Image{Ref: c.Config.Image, ID: c.Image}, StartedAt: engineStartedAt(c),
 		Facts: map[cutover.Kind]json.RawMessage{cutover.Container: remembered},
 	}
 	seen, err := e.look(ctx, c)
@@ -184,11 +184,20 @@ func exitDetail(c container.InspectResponse) string {
 
 // startedAt is when a container's present life began, on this machine's clock.
 func (e *Fleet) startedAt(c container.InspectResponse) time.Time {
+	at := engineStartedAt(c)
+	if at.IsZero() {
+		return at
+	}
+	return at.Add(-e.ahead)
+}
+
+// engineStartedAt is the same on the engine's clock: what tells two lives apart.
+func engineStartedAt(c container.InspectResponse) time.Time {
 	at, err := time.Parse(time.RFC3339Nano, c.State.StartedAt)
 	if err != nil {
 		return time.Time{}
 	}
-	return at.Add(-e.ahead)
+	return at
 }
 
 // Image resolves a reference to the image that this engine would run.
@@ -205,13 +214,15 @@ func (e *Fleet) Image(ctx context.Context, ref string) (cutover.Image, error) {
 
 // Ping says whether the engine answers, and compares its clock with this machine's. It is to be called first.
 func (e *Fleet) Ping(ctx context.Context) error {
+	before := time.Now()
 	info, err := e.engine.Info(ctx)
-	if err == nil {
-		if there, parsed := time.Parse(time.RFC3339Nano, info.SystemTime); parsed == nil {
-			// Within the time of the answer the two are taken to be the same.
-			if ahead := time.Until(there); ahead > time.Second || ahead < -time.Second {
-				e.ahead = ahead
-			}
+	after := time.Now()
+	if there, parsed := time.Parse(time.RFC3339Nano, info.SystemTime); err == nil && parsed == nil {
+		switch e.ahead = 0; {
+		case there.Before(before):
+			e.ahead = there.Sub(before)
+		case there.After(after):
+			e.ahead = there.Sub(after)
 		}
 	}
 	if err != nil {

@@ -18,7 +18,8 @@ type HTTP struct {
 	DonePath    string // GET: 200 when quiescing is over
 	Containers  Containers
 
-	client func() *http.Client
+	client  func() *http.Client
+	quiesce map[string]bool // targets that were asked to quiesce, and not to come back since
 }
 
 // NewHTTP fills in what is not given.
@@ -26,7 +27,7 @@ func NewHTTP(d HTTP) *HTTP {
 	if d.ReadyStatus == 0 {
 		d.ReadyStatus = http.StatusOK
 	}
-	d.client = sync.OnceValue(newClient)
+	d.client, d.quiesce = sync.OnceValue(newClient), map[string]bool{}
 	return &d
 }
 
@@ -65,6 +66,7 @@ func (d *HTTP) Check(ctx context.Context, target string, place cutover.Place) []
 
 // Set posts to the quiesce URL, or restarts the container, which is the way back.
 func (d *HTTP) Set(ctx context.Context, target string, want cutover.State) error {
+	d.quiesce[target] = want == cutover.Quiesced
 	if want == cutover.Active {
 		return wakeByRestart(ctx, d.Containers, target)
 	}
@@ -86,9 +88,16 @@ func (d *HTTP) Set(ctx context.Context, target string, want cutover.State) error
 
 // Observe asks the done URL.
 func (d *HTTP) Observe(ctx context.Context, target string) (cutover.Observation, error) {
-	place, err := running(ctx, d.Containers, target)
+	place, err := d.Containers.Locate(ctx, target)
 	if err != nil {
 		return cutover.Observation{}, err
+	}
+	if !place.Running {
+		seen := cutover.Observation{Detail: "the container does not run"}
+		if d.quiesce[target] {
+			seen.Doomed = "the container does not run: what it held in memory is lost"
+		}
+		return seen, nil
 	}
 	at, err := endpointAt(d.client(), place, d.Port, "", "")
 	if err != nil {
