@@ -68,12 +68,12 @@ func (s Step) row() string {
 	return strings.Join(append(cells, strings.Join(notes, ", ")), "\t")
 }
 
-// TargetNames names the targets briefly: all of up to three, then the first two and a count.
+// TargetNames names the targets briefly: all of them where that is short, else the first and a count.
 func (s Step) TargetNames() string {
-	if len(s.Targets) <= 3 {
-		return strings.Join(s.Targets, ", ")
+	if all := strings.Join(s.Targets, ", "); len(s.Targets) < 2 || len(all) <= 50 {
+		return all
 	}
-	return fmt.Sprintf("%s, %s and %d more", s.Targets[0], s.Targets[1], len(s.Targets)-2)
+	return fmt.Sprintf("%s and %d more", s.Targets[0], len(s.Targets)-1)
 }
 
 func shortID(id string) string {

@@ -67,6 +67,9 @@ func (r *Containers) Observe(ctx context.Context, target string) (cutover.Observ
 	if err != nil {
 		return cutover.Observation{}, err
 	}
+	if _, stopping := r.signals[target]; stopping && c.State.Running {
+		return cutover.Observation{Detail: "asked to stop, still runs"}, nil
+	}
 	seen, err := r.look(ctx, c)
 	if err != nil {
 		return seen, err
