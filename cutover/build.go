@@ -118,6 +118,7 @@ type builder struct {
 	plan    *Plan
 	count   int      // batches so far
 	shifted []string // new containers that serve
+	watched bool     // in this batch
 }
 
 func (b *builder) add(step Step) {
@@ -139,6 +140,7 @@ func (b *builder) batch(pairs []Pair) {
 		Kind: Container, Targets: news(pairs), From: Stopped, To: Healthy,
 		Cause: b.readiness(), Timeout: t.Start, UndoTimeout: t.Stop, Hold: s.Hold,
 	})
+	b.watched = false
 	for shifted := range slices.Chunk(pairs, s.Shift) {
 		b.shift(shifted)
 	}
@@ -157,7 +159,10 @@ func (b *builder) shift(pairs []Pair) {
 		Kind: Member, Targets: fresh, From: Drained, To: Serving,
 		Cause: b.agreement(), Timeout: t.Join, UndoTimeout: t.Drain, Hold: s.Hold, OnTimeout: t.OnDrainTimeout,
 	})
-	b.watch("still serving, before the next one leaves", 0)
+	if !b.watched {
+		b.watch("still serving, before the next one leaves", 0)
+		b.watched = true
+	}
 	b.shifted = append(b.shifted, fresh...)
 	b.add(Step{
 		Kind: Member, Targets: old, From: Serving, To: Drained,
@@ -185,8 +190,9 @@ func (b *builder) watch(cause string, hold time.Duration) {
 		return
 	}
 	t := b.spec.Budgets
+	shifted := b.shifted[:len(b.shifted):len(b.shifted)] // one list for all: a large fleet would have very many
 	b.add(Step{
-		Kind: Member, Targets: slices.Clone(b.shifted), From: Serving, To: Serving,
+		Kind: Member, Targets: shifted, From: Serving, To: Serving,
 		Cause: cause, Timeout: t.Join, UndoTimeout: t.Join, Hold: hold,
 	})
 }

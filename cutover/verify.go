@@ -90,6 +90,7 @@ func (p Plan) sameWorld(seen World) error {
 	return errors.Join(moved...)
 }
 
+// targetsOf are the containers that some steps move.
 func targetsOf(steps []Step) []string {
 	var names []string
 	known := map[string]bool{}
@@ -100,6 +101,9 @@ func targetsOf(steps []Step) []string {
 		}
 	}
 	for _, step := range steps {
+		if step.Watches() {
+			continue // it moves nothing
+		}
 		for _, name := range step.Targets {
 			add(name)
 		}
