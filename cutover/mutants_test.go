@@ -51,8 +51,8 @@ var mutants = []struct{ name, file, was, becomes string }{
 	},
 	{
 		"abort cancels its own undo", "runner.go",
-		`	return r.journal.Direction == Forward && r.journal.Plan.CanGoBack(at)`,
-		`	return r.journal.Plan.CanGoBack(at)`,
+		`		r.told = true
+		if r.canTurn() {`, `		if true {`,
 	},
 	{
 		"the first signal stops the way back", "runner.go",
