@@ -32,6 +32,38 @@ func TestNewMemberThatFallsOut(t *testing.T) {
 	}
 }
 
+// Until the first removal is asked for there is a way back; a process that resumes can't know that none was.
+func TestNoWayBackOnceARemovalMayHaveBeenAsked(t *testing.T) {
+	removal := "container gw-1 absent"
+	for _, crashed := range []bool{false, true} {
+		m := newModel(t, 2, nil)
+		if crashed {
+			m.world.After = func(request string) {
+				if request == removal {
+					panic(killed)
+				}
+			}
+			if !m.crash(func() { m.apply() }) {
+				t.Fatal("it was not killed")
+			}
+		}
+		m.runner.Interrupts = func() int {
+			if m.store.Journal().Cursor == len(m.plan.Steps)-1 && m.store.Journal().Direction != cutover.Back {
+				return 1
+			}
+			return 0
+		}
+		journal := m.resume(false)
+		if crashed {
+			m.ended(journal, cutover.Done)
+			m.isNew()
+			continue
+		}
+		m.ended(journal, cutover.RolledBack)
+		m.isOld()
+	}
+}
+
 func TestRollbackIsNeverRolledBack(t *testing.T) {
 	m := newModel(t, 2, nil)
 	m.world.Delay = func(request string) time.Duration {

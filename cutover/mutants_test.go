@@ -75,6 +75,10 @@ var mutants = []struct{ name, file, was, becomes string }{
 		`return s.Err == nil && (s.State == a.step.To || a.beyond(s))`, `return s.Err == nil && s.State == a.step.To`,
 	},
 	{
+		"a resumed removal is taken back", "runner.go",
+		`resumed: len(journal.History) > 0}`, `resumed: false}`,
+	},
+	{
 		"the cursor is saved after asking", "runner.go",
 		`	if err := r.save(ctx); err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ const DefaultPoll = 100 * time.Millisecond
 // journal that it returns says how it ended; an open one with the outcome Interrupted or LockTrouble goes on with
 // resume or rollback. ctx must not be cancelled by a signal: going back needs it.
 func (r *Runner) Run(ctx context.Context, session Session, journal Journal) Journal {
-	run := &run{Runner: r, session: session, journal: journal, steps: journal.Steps()}
+	run := &run{Runner: r, session: session, journal: journal, steps: journal.Steps(), resumed: len(journal.History) > 0}
 	if run.journal.Outcome != "" && run.journal.Direction == Forward {
 		run.journal.Reason = "" // what it was stuck at is tried again
 	}
@@ -52,7 +52,8 @@ type run struct {
 	session Session
 	journal Journal
 	steps   []Step // of the journal's direction
-	asked   bool   // something was asked for in this step
+	asked   bool   // something was asked for in this step, or may have been by a process before this one
+	resumed bool   // the first step may be in flight
 	heeded  int    // signals acted on
 	told    bool   // the operator was told why a request can't be followed
 }
@@ -124,7 +125,7 @@ func (r *run) all(ctx context.Context) Outcome {
 func (r *run) begin(ctx context.Context, step Step) (*Entry, error) {
 	r.emit(Event{Type: EventStep, Step: step})
 	before := r.Clock.Now()
-	r.asked = false
+	r.asked, r.resumed = r.resumed, false
 	r.journal.History = append(r.journal.History, Entry{N: r.journal.Cursor + 1, Step: step, Direction: r.journal.Direction, Started: before})
 	entry := &r.journal.History[len(r.journal.History)-1]
 	if err := r.save(ctx); err != nil {
