@@ -62,6 +62,9 @@ func TestRefusals(t *testing.T) {
 			if strings.Contains(got.stdout+got.stderr, "s3cret") {
 				t.Error("a secret got out")
 			}
+			if passing, _, err := s.consul.Health().Service("api-gateway", "", true, nil); err != nil || len(passing) != len(s.fleet) {
+				t.Errorf("%d members pass in Consul, %v", len(passing), err)
+			}
 			if after := s.ids(); !maps.Equal(after, before) {
 				t.Errorf("something was touched: %v, before %v", after, before)
 			}

@@ -92,6 +92,13 @@ func TestKilledAndResumed(t *testing.T) {
 	if again := s.cutover("apply", "--yes"); again.code != 1 || !strings.Contains(again.stderr, "cutover resume") {
 		t.Errorf("apply over an unfinished rollout: exit %d: %s", again.code, again.stderr)
 	}
+	s.config["driver"] = config{"kind": "none"}
+	s.writeConfig()
+	if other := s.cutover("resume", "--yes"); other.code != 1 || !strings.Contains(other.stderr, "driver.kind") {
+		t.Errorf("resume with another driver: exit %d: %s", other.code, other.stderr)
+	}
+	s.config = s.newConfig()
+	s.writeConfig()
 	got := s.cutover("resume", "--yes", "--report", "report.json")
 	sent := load.end()
 	if got.code != 0 {

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 )
+
+// buildLimit is what a build may take, with a base of some gigabytes on a slow disk.
+const buildLimit = 30 * time.Minute
 
 func newBuild(o *options) *cobra.Command {
 	return &cobra.Command{
@@ -18,17 +23,19 @@ func newBuild(o *options) *cobra.Command {
 			if s.builder == nil {
 				return errors.New("image.ref names an image that is there: there is nothing to build (image.base would)")
 			}
-			build, err := s.builder(cmd.Context())
+			ctx, cancel := context.WithTimeoutCause(cmd.Context(), buildLimit, fmt.Errorf("the image was not built within %s", buildLimit))
+			defer cancel()
+			build, err := s.builder(ctx)
 			if err != nil {
 				return err
 			}
-			built, err := build.Built(cmd.Context())
+			built, err := build.Built(ctx)
 			if err != nil {
 				return err
 			}
 			did := "is built already"
 			if !built {
-				if err := build.Run(cmd.Context()); err != nil {
+				if err := build.Run(ctx); err != nil {
 					return err
 				}
 				did = "built"

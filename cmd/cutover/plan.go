@@ -48,6 +48,8 @@ func (s *site) printPlan(ctx context.Context, out interface{ Write([]byte) (int,
 	if _, err := fmt.Fprint(out, plan); err != nil || plan.Empty() {
 		return err
 	}
+	ctx, cancel := within(ctx, "asking Docker who made the fleet")
+	defer cancel()
 	note, err := s.fleet.ComposeNote(ctx, plan)
 	if err != nil {
 		return err
@@ -105,10 +107,10 @@ func (s *site) loadPlan(ctx context.Context, path string, without []string) (cut
 
 // stillAsPlanned observes the fleet again and refuses a plan that was made for another one.
 func (s *site) stillAsPlanned(ctx context.Context, plan cutover.Plan) error {
-	if err := s.fleet.Ping(ctx); err != nil {
+	if err := s.reach(ctx); err != nil {
 		return err
 	}
-	if _, err := s.fleet.Image(ctx, plan.Spec.Image.ID); err != nil {
+	if _, err := s.image(ctx, plan.Spec.Image.ID); err != nil {
 		return err
 	}
 	seen, found, err := s.survey(ctx, plan.Spec.Image)

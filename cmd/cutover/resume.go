@@ -49,10 +49,14 @@ func (r *rollout) goOn(ctx context.Context, turn func(*cutover.Journal) error) e
 	if journal == nil || !journal.Open() {
 		return fmt.Errorf("no rollout of %s is unfinished: there is nothing to carry on or to go back from", r.config.Service)
 	}
+	if was := journal.Plan.Spec.Driver; was != r.config.Driver.Kind {
+		return fmt.Errorf("rollout %s was begun with driver.kind %s, the configuration says %s: it can't be carried on with another one: restore the configuration",
+			journal.Plan.Spec.Rollout, was, r.config.Driver.Kind)
+	}
 	if err := turn(journal); err != nil {
 		return err
 	}
-	if err := r.fleet.Ping(ctx); err != nil {
+	if err := r.reach(ctx); err != nil {
 		return err
 	}
 	r.journal = *journal
@@ -69,8 +73,18 @@ func (r *rollout) goOn(ctx context.Context, turn func(*cutover.Journal) error) e
 }
 
 // leaveOut takes load balancers out of the agreement, says so and notes it in the journal. One that the configuration
-// has no longer is nobody's to ask any more.
+// has no longer is nobody's to ask any more; that is said too.
 func (r *rollout) leaveOut(names []string) error {
+	for _, b := range r.journal.Plan.Spec.Balancers {
+		if !slices.ContainsFunc(r.config.LoadBalancers, func(c config.LoadBalancer) bool { return c.Name == b.Name }) {
+			fmt.Fprintf(r.people(), "NOT ASKED for its agreement, because the configuration has it no longer: %s\n", b.Name)
+		}
+	}
+	if unknown := slices.IndexFunc(r.options.without, func(name string) bool {
+		return !slices.ContainsFunc(r.config.LoadBalancers, func(c config.LoadBalancer) bool { return c.Name == name })
+	}); unknown >= 0 {
+		return fmt.Errorf("--without %s: there is no such load balancer in the configuration", r.options.without[unknown])
+	}
 	names = slices.DeleteFunc(names, func(name string) bool {
 		return !slices.ContainsFunc(r.config.LoadBalancers, func(b config.LoadBalancer) bool { return b.Name == name })
 	})

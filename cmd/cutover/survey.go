@@ -192,12 +192,26 @@ func (s *site) target(ctx context.Context) (cutover.Image, error) {
 		}
 		ref = build.Ref
 	}
+	return s.image(ctx, ref)
+}
+
+// image is what a reference means on the engine now.
+func (s *site) image(ctx context.Context, ref string) (cutover.Image, error) {
+	ctx, cancel := within(ctx, "asking Docker for image "+ref)
+	defer cancel()
 	return s.fleet.Image(ctx, ref)
+}
+
+// reach makes sure that the engine answers. It comes before anything else that is asked of it.
+func (s *site) reach(ctx context.Context) error {
+	ctx, cancel := within(ctx, "reaching Docker")
+	defer cancel()
+	return s.fleet.Ping(ctx)
 }
 
 // prepare observes, plans and verifies. It touches nothing. Its error joins everything that stands in the way.
 func (s *site) prepare(ctx context.Context, rollout string, without []string) (cutover.Plan, error) {
-	if err := s.fleet.Ping(ctx); err != nil {
+	if err := s.reach(ctx); err != nil {
 		return cutover.Plan{}, err
 	}
 	image, imageErr := s.target(ctx)
