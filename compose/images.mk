@@ -3,6 +3,8 @@
 
 CACHE_BIN := .cache/bin
 STANDIN   := gateway datastore workload
+STANDIN_IMAGES := gateway:10.15.0.17 gateway:10.15.0.18 gateway:11.1.0.1 gateway:11.1.0.2 \
+	msr:10.15.0.16 msr:10.15.0.17 is:10.15.0.1 is:10.15.0.2
 HTTPBIN   := github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin@v2.26.0
 CONSUL_TEMPLATE := github.com/hashicorp/consul-template@v0.41.1
 STATIC_GO := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w'
@@ -30,11 +32,10 @@ $(CACHE_BIN)/consul-template $(CACHE_BIN)/go-httpbin: compose/images.mk
 haproxy-image: base-image $(CACHE_BIN)/consul-template ## Build the load balancer
 	@compose/image.sh cutover-demo/haproxy:1 compose/haproxy $(CACHE_BIN)/consul-template
 
-standin-images: $(CACHE_BIN)/go-httpbin ## Build gateway, data store, workload and httpbin
+standin-images: $(CACHE_BIN)/go-httpbin ## Build the products' stand-ins, data store, workload and httpbin
 	@mkdir -p $(CACHE_BIN)
 	@$(foreach name,$(STANDIN),$(STATIC_GO) -o $(CACHE_BIN)/$(name) ./integration/standin/$(name) &&) true
-	@for version in 10.15.0.17 10.15.0.18; do \
-		compose/image.sh cutover-demo/gateway:$$version compose/gateway $(CACHE_BIN)/gateway -- --build-arg VERSION=$$version || exit 1; done
+	@printf 'cutover-demo/%s\n' $(STANDIN_IMAGES) | xargs -P 8 -I TAG compose/gateway/image.sh TAG $(CACHE_BIN)/gateway
 	@for version in 1 2; do \
 		compose/image.sh cutover-demo/httpbin:$$version compose/httpbin $(CACHE_BIN)/go-httpbin -- --build-arg VERSION=$$version || exit 1; done
 	@compose/image.sh cutover-demo/datastore:1 compose/datastore $(CACHE_BIN)/datastore

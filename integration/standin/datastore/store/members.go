@@ -15,9 +15,12 @@ const (
 
 // Member is one node of the cluster. Scheduler is its logical scheduler name,
 // which must differ between the nodes of an Integration Server cluster
-// (watt.server.scheduler.logical.hostname).
+// (watt.server.scheduler.logical.hostname). Boot tells a process from an earlier
+// one of the same node.
 type Member struct {
 	Node      string    `json:"node"`
+	Cluster   string    `json:"cluster"` // members see those of their own only
+	Boot      string    `json:"boot"`
 	Version   string    `json:"version"`
 	Scheduler string    `json:"scheduler"`
 	Healthy   bool      `json:"healthy"`
@@ -25,12 +28,29 @@ type Member struct {
 }
 
 // Members is the answer to GET /members and to a heartbeat. Conflicts lists the
-// scheduler names that more than one member uses.
+// scheduler names that more than one member uses. Commands are for the member
+// whose heartbeat it was, and are delivered once.
 type Members struct {
 	Nodes        int      `json:"nodes"`
 	HealthyNodes int      `json:"healthy_nodes"`
 	Members      []Member `json:"members"`
 	Conflicts    []string `json:"conflicts"`
+
+	Commands []Command `json:"commands,omitempty"`
+}
+
+// Command is what one node asks of all other members.
+type Command struct {
+	From string            `json:"from"`
+	Name string            `json:"name"`
+	Args map[string]string `json:"args"`
+}
+
+// holder is a process that holds something until it leaves, is silent for
+// unhealthyAfter, or comes back as another process.
+type holder struct {
+	node, boot string
+	since      time.Time
 }
 
 func (s *Store) heartbeat(w http.ResponseWriter, r *http.Request) {
@@ -46,29 +66,76 @@ func (s *Store) heartbeat(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	m.LastSeen = s.now()
 	s.members[m.Node] = m
-	reply(w, s.list())
+	out := s.list(m.Cluster)
+	out.Commands = s.pending[m.Node]
+	delete(s.pending, m.Node)
+	reply(w, out)
 }
 
+// leave also gives up all that the node holds.
 func (s *Store) leave(_ http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.members, r.PathValue("node"))
+	node := r.PathValue("node")
+	delete(s.members, node)
+	delete(s.pending, node)
+	for client, h := range s.clients {
+		if h.node == node {
+			delete(s.clients, client)
+		}
+	}
+	for _, q := range s.queues {
+		if q.flight != nil && q.flight.node == node {
+			q.giveBack()
+		}
+	}
 }
 
-func (s *Store) getMembers(w http.ResponseWriter, _ *http.Request) {
+// command keeps a command for every healthy member of its cluster but the one that asks.
+func (s *Store) command(w http.ResponseWriter, r *http.Request) {
+	var c Command
+	if !decode(w, r, &c) {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	reply(w, s.list())
+	for _, m := range s.list(s.members[c.From].Cluster).Members {
+		if m.Healthy && m.Node != c.From {
+			s.pending[m.Node] = append(s.pending[m.Node], c)
+		}
+	}
 }
 
-// list must be called with the lock held.
-func (s *Store) list() Members {
+// holds must be called with the lock held. A holder that has never been a member
+// holds for unhealthyAfter.
+func (s *Store) holds(h holder) bool {
+	heard := h.since
+	if m, member := s.members[h.node]; member {
+		if m.Boot != h.boot && m.Boot != "" && h.boot != "" {
+			return false
+		}
+		heard = m.LastSeen
+	}
+	return s.now().Sub(heard) <= unhealthyAfter
+}
+
+func (s *Store) getMembers(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reply(w, s.list(r.URL.Query().Get("cluster")))
+}
+
+// list is that of one cluster, or without a name of all. It must be called with the lock held.
+func (s *Store) list(cluster string) Members {
 	out := Members{Members: []Member{}, Conflicts: []string{}}
 	schedulers := map[string]int{}
 	for name, m := range s.members {
 		silent := s.now().Sub(m.LastSeen)
 		if silent > forgottenAfter {
 			delete(s.members, name)
+			continue
+		}
+		if cluster != "" && m.Cluster != "" && m.Cluster != cluster {
 			continue
 		}
 		m.Healthy = silent <= unhealthyAfter

@@ -1,5 +1,6 @@
-// Package store is the data store that the gateway nodes of a cluster share: it
-// adds up what they flush and knows which of them are members.
+// Package store is what the nodes of a cluster share: the data store, which adds
+// up what they flush and knows which of them are members, and the messaging
+// provider and the scheduler's database of an Integration Server.
 package store
 
 import (
@@ -53,6 +54,12 @@ type Store struct {
 	seen    map[string]bool
 	totals  Totals
 	members map[string]Member
+	pending map[string][]Command // by node, not delivered yet
+	queues  map[string]*queue
+	clients map[string]holder // by client id
+	tasks   map[string]*task
+
+	documents Documents
 }
 
 // New returns an empty store. A nil clock means time.Now.
@@ -62,7 +69,8 @@ func New(clock func() time.Time) *Store {
 	}
 	s := &Store{
 		mux: http.NewServeMux(), now: clock,
-		seen: map[string]bool{}, members: map[string]Member{},
+		seen: map[string]bool{}, members: map[string]Member{}, pending: map[string][]Command{},
+		queues: map[string]*queue{}, clients: map[string]holder{}, tasks: map[string]*task{},
 		totals: Totals{Counters: Counters{Quota: map[string]int64{}}, Nodes: map[string]Counters{}},
 	}
 	s.mux.HandleFunc("POST /flush", s.flush)
@@ -70,6 +78,24 @@ func New(clock func() time.Time) *Store {
 	s.mux.HandleFunc("POST /members", s.heartbeat)
 	s.mux.HandleFunc("DELETE /members/{node}", s.leave)
 	s.mux.HandleFunc("GET /members", s.getMembers)
+	s.mux.HandleFunc("POST /commands", s.command)
+	s.mux.HandleFunc("POST /queues/{queue}", s.enqueue)
+	s.mux.HandleFunc("POST /queues/{queue}/take", s.take)
+	s.mux.HandleFunc("POST /queues/{queue}/ack", s.ack)
+	s.mux.HandleFunc("POST /queues/{queue}/release", s.release)
+	s.mux.HandleFunc("GET /queues/{queue}", s.getQueue)
+	s.mux.HandleFunc("POST /clients/{client}", s.connect)
+	s.mux.HandleFunc("DELETE /clients/{client}/{node}", s.disconnect)
+	s.mux.HandleFunc("POST /tasks/{service}/runs", s.runTask)
+	s.mux.HandleFunc("PUT /tasks/{service}", s.putTask)
+	s.mux.HandleFunc("GET /tasks/{service}", s.getTask)
+	s.mux.HandleFunc("GET /tasks", s.getTasks)
+	s.mux.HandleFunc("GET /documents/{kind}", s.getDocuments)
+	s.mux.HandleFunc("POST /documents/{kind}/{id}", s.changeDocument(s.documents.Create, http.StatusConflict))
+	s.mux.HandleFunc("PUT /documents/{kind}/{id}", s.changeDocument(s.documents.Replace, http.StatusNotFound))
+	s.mux.HandleFunc("DELETE /documents/{kind}/{id}", s.changeDocument(func(kind string, doc Document) bool {
+		return s.documents.Delete(kind, doc.ID)
+	}, http.StatusNotFound))
 	s.mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
 	return s
 }

@@ -18,22 +18,14 @@ type counters struct {
 	held     store.Counters
 	served   int64 // since the process started, flushed or not
 	inFlight int64
-	last     time.Time     // when the latest request of any API came in
-	idle     chan struct{} // closed while nothing is in flight
+	last     time.Time // when the latest request of any API came in
 }
 
-func newCounters() *counters {
-	c := &counters{idle: make(chan struct{})}
-	close(c.idle)
-	return c
-}
+func newCounters() *counters { return &counters{} }
 
 func (c *counters) begin(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.inFlight == 0 {
-		c.idle = make(chan struct{})
-	}
 	c.inFlight++
 	c.last = now
 }
@@ -43,16 +35,7 @@ func (c *counters) end(api string) {
 	defer c.mu.Unlock()
 	c.held.Add(store.Counters{Transactions: 1, Licence: 1, Quota: map[string]int64{api: 1}})
 	c.served++
-	if c.inFlight--; c.inFlight == 0 {
-		close(c.idle)
-	}
-}
-
-// whenIdle returns a channel that is closed once nothing is in flight.
-func (c *counters) whenIdle() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.idle
+	c.inFlight--
 }
 
 // take removes what the flush option names from memory and returns it.

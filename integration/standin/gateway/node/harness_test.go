@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +21,7 @@ import (
 type rig struct {
 	t          *testing.T
 	node       *Node
+	cfg        Config
 	store      *httptest.Server
 	admin      string
 	diagnostic string
@@ -28,6 +30,12 @@ type rig struct {
 
 func start(t *testing.T, faults string, change func(*Config)) *rig {
 	t.Helper()
+	return startWith(t, map[string]string{"GATEWAY_FAULT": faults}, change)
+}
+
+// startWith starts a node with more environment variables. DATASTORE=- means none.
+func startWith(t *testing.T, more map[string]string, change func(*Config)) *rig {
+	t.Helper()
 	data := httptest.NewServer(store.New(nil))
 	t.Cleanup(data.Close)
 	home := t.TempDir()
@@ -35,22 +43,31 @@ func start(t *testing.T, faults string, change func(*Config)) *rig {
 		write(t, filepath.Join(home, "packages", name, "manifest.v3"))
 	}
 	write(t, filepath.Join(home, "config", "server.cnf"))
-	cfg, err := FromEnv(func(key string) string {
-		return map[string]string{
-			"GATEWAY_NODE": "node-a", "GATEWAY_VERSION": "10.15.0.17", "HOME_IS": home, "DATASTORE": data.URL,
-			"GATEWAY_START": "1ms", "GATEWAY_ENGINE_DELAY": "1ms", "GATEWAY_QUIESCE_TIME": "20ms",
-			"GATEWAY_STOP_TIME": "1ms", "GATEWAY_FAULT": faults, "GATEWAY_HOST": "127.0.0.1",
-		}[key]
-	})
+	environment := map[string]string{
+		"GATEWAY_NODE": "node-a", "GATEWAY_VERSION": "10.15.0.17", "HOME_IS": home, "DATASTORE": data.URL,
+		"GATEWAY_START": "1ms", "GATEWAY_ENGINE_DELAY": "1ms", "GATEWAY_QUIESCE_TIME": "20ms",
+		"GATEWAY_STOP_TIME": "1ms", "GATEWAY_HOST": "127.0.0.1",
+	}
+	maps.Copy(environment, more)
+	cfg, err := FromEnv(func(key string) string { return environment[key] })
 	if err != nil {
 		t.Fatal(err)
+	}
+	if cfg.DataStore == "-" {
+		cfg.DataStore = ""
 	}
 	cfg.AdminPort, cfg.DiagnosticPort = 0, 0
 	cfg.Logf = t.Logf
 	if change != nil {
 		change(&cfg)
 	}
-	r := &rig{t: t, node: New(cfg), store: data, exit: make(chan Exit, 1)}
+	return run(t, cfg, data)
+}
+
+// run starts a node with this configuration.
+func run(t *testing.T, cfg Config, data *httptest.Server) *rig {
+	t.Helper()
+	r := &rig{t: t, node: New(cfg), cfg: cfg, store: data, exit: make(chan Exit, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -59,6 +76,7 @@ func start(t *testing.T, faults string, change func(*Config)) *rig {
 		r.exit <- exit
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
+	var err error
 	if r.admin, err = r.node.URL(t.Context(), "DefaultPrimary"); err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +135,12 @@ func (r *rig) until(awaited string, seen func() bool) {
 			r.t.Fatalf("not seen within 10s: %s", awaited)
 		}
 	}
+}
+
+// invoke calls a service on the diagnostic port, which answers in any mode.
+func (r *rig) invoke(service, body string, into any) int {
+	r.t.Helper()
+	return r.call("POST", r.diagnostic+"/invoke/"+service, body, into)
 }
 
 func (r *rig) untilReady() {

@@ -29,6 +29,11 @@ func (n *Node) healthy() bool {
 // 200, red is 500, numbers are strings. A single data store node is yellow, and
 // that leaves the whole green.
 func (n *Node) getEngineHealth(w http.ResponseWriter, _ *http.Request) {
+	code, body := n.engineHealth()
+	reply(w, code, body)
+}
+
+func (n *Node) engineHealth() (int, map[string]any) {
 	members, joined := n.cluster.state()
 	status, es := "green", "yellow"
 	tc := map[string]string{"status": "green", "nodes": "1", "healthy_nodes": "1", "response_time_ms": "2"}
@@ -46,7 +51,7 @@ func (n *Node) getEngineHealth(w http.ResponseWriter, _ *http.Request) {
 	if status == "red" {
 		code = http.StatusInternalServerError
 	}
-	reply(w, code, map[string]any{
+	return code, map[string]any{
 		"status":        status,
 		"elasticsearch": map[string]string{"cluster_name": "SAG_EventDataStore", "status": es},
 		"is": map[string]any{
@@ -55,14 +60,15 @@ func (n *Node) getEngineHealth(w http.ResponseWriter, _ *http.Request) {
 			"memory":    map[string]string{"status": "up", "freemem": "501744736"},
 		},
 		"terracotta": tc,
-	})
+	}
 }
 
 // clustered tells whether the node is meant to be in a cluster and has not come
 // up outside it.
-func (n *Node) clustered() bool {
-	return n.cfg.DataStore != "" && !n.cfg.Faults.has(Standalone)
-}
+func (n *Node) clustered() bool { return n.clusterAware() && !n.cfg.Faults.has(Standalone) }
+
+// clusterAware tells whether the node is meant to be in a cluster.
+func (n *Node) clusterAware() bool { return n.cfg.DataStore != "" && !n.cfg.Alone }
 
 // getCluster answers GET /is/cluster. A node that could not join is healthy all
 // the same when its start-up action is "standalone": only currentlyClustered
@@ -70,14 +76,14 @@ func (n *Node) clustered() bool {
 func (n *Node) getCluster(w http.ResponseWriter, _ *http.Request) {
 	_, joined := n.cluster.state()
 	reply(w, http.StatusOK, map[string]any{
-		"clusterAware": n.cfg.DataStore != "", "pendingRestart": false,
+		"clusterAware": n.clusterAware(), "pendingRestart": false,
 		"currentlyClustered": n.clustered() && joined,
-		"clusterSessTimeout": "60", "clusterName": "demo", "actionOnStartupError": "standalone",
+		"clusterSessTimeout": "60", "clusterName": n.cfg.ClusterName, "actionOnStartupError": "standalone",
 		"Ignite": map[string]any{
-			"portRange": 0, "discoveryPort": "10100", "communicationPort": "10200", "hostnames": "",
+			"portRange": 0, "discoveryPort": "10100", "communicationPort": "10200", "hostnames": n.cfg.IgniteHosts,
 			"k8sNamespace": nil, "k8sServiceName": nil,
 		},
-		"tsaURLs": "",
+		"tsaURLs": n.cfg.TSAURLs,
 	})
 }
 

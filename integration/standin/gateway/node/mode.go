@@ -16,24 +16,18 @@ func (n *Node) isQuiescing() bool {
 	return n.quiesce.server
 }
 
-func (n *Node) packageOff() bool {
-	n.quiesce.mu.Lock()
-	defer n.quiesce.mu.Unlock()
-	return n.quiesce.off
-}
-
-func (n *Node) quiesceAlias() string {
-	n.quiesce.mu.Lock()
-	defer n.quiesce.mu.Unlock()
-	return n.quiesce.portAlias
-}
-
-func (n *Node) quiescePortKey() string {
-	alias := n.quiesceAlias()
-	n.ports.mu.Lock()
-	defer n.ports.mu.Unlock()
-	if p := n.ports.find(byAlias(alias)); p != nil {
-		return p.Key
+func (n *Node) getCurrentMode(map[string]string) map[string]any {
+	out := map[string]any{"mode": n.mode(), "isQuiesceMode": yes(n.isQuiescing())}
+	if only, on := n.cfg.Faults.arg(ModeField); on {
+		return map[string]any{only: out[only]}
 	}
-	return ""
+	return out
+}
+
+// getQuiesceOptions says what quiescing disables besides: nothing.
+func (n *Node) getQuiesceOptions(map[string]string) map[string]any {
+	return map[string]any{
+		"auditingDisabled": "false", "systemTasksDisabled": "false", "alertingDisabled": "false",
+		"statisticsDataCollectorDisabled": "false",
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -15,18 +16,29 @@ type Exit struct {
 	Bounce bool // the caller starts a new node in its place
 }
 
-// Node is one API Gateway process. Make it with New, start it with Run.
+// Node is one process of the product. Make it with New, start it with Run.
 type Node struct {
 	cfg      Config
 	ports    *ports
 	counters *counters
+	activity *activity
 	cluster  *cluster
 	quiesce  quiesce
 	packages *packages
+	shared   *shared
 	webhooks *webhooks
+	memory   *remembered
+	pending  pendingShutdown
+
+	background *background
+	consumers  *consumers
+	migrations migrations
+
+	certificate *certificate // nil: no HTTPS port
 
 	opened chan struct{} // closed when the ports have been opened
 	ended  chan ending   // the first request to end wins
+	gone   chan struct{} // closed when it begins to end
 	mu     sync.Mutex
 	ready  time.Time // zero while it starts
 }
@@ -44,27 +56,47 @@ func New(cfg Config) *Node {
 		cfg.Logf = func(string, ...any) {}
 	}
 	n := &Node{
-		cfg: cfg, counters: newCounters(), cluster: newCluster(cfg), packages: newPackages(cfg),
-		webhooks: newWebhooks(cfg.Logf), opened: make(chan struct{}), ended: make(chan ending, 1),
-		ports: &ports{host: cfg.Host},
+		cfg: cfg, counters: newCounters(), activity: newActivity(), cluster: newCluster(cfg), packages: newPackages(cfg),
+		opened: make(chan struct{}), ended: make(chan ending, 1),
+		gone:  make(chan struct{}),
+		ports: &ports{host: cfg.Host}, memory: newRemembered(cfg),
 	}
+	n.background = newBackground()
+	n.cluster.obey = n.obey
+	n.shared = &shared{cluster: n.cluster}
+	n.webhooks = newWebhooks(cfg, n.shared, n.background)
+	n.consumers = newConsumers(cfg, n.cluster, n.activity, n.memory)
 	admin := newPort(cfg.AdminPort, "DefaultPrimary", "WmRoot", n.runtimeHandler())
 	diagnostic := newPort(cfg.DiagnosticPort, diagnosticAlias, "WmRoot", n.diagnosticHandler())
 	diagnostic.FactoryKey = "webMethods/Diagnostic"
 	admin.primary, diagnostic.primary = true, true
 	n.ports.add(admin)
 	n.ports.add(diagnostic)
+	if cfg.QuiescePort != 0 {
+		n.ports.add(newPort(max(cfg.QuiescePort, 0), quiesceAlias, "WmRoot", n.runtimeHandler()))
+		n.quiesce.portAlias = quiesceAlias
+	}
+	if cfg.HTTPSPort != 0 {
+		n.addHTTPS(cfg.HTTPSPort)
+	}
+	for _, spec := range cfg.Listeners {
+		n.ports.add(newListener(spec, n.memory))
+	}
 	return n
 }
 
-const diagnosticAlias = "DefaultDiagnostic"
+const (
+	diagnosticAlias = "DefaultDiagnostic"
+	httpsAlias      = "DefaultSecure"
+	quiesceAlias    = "QuiescePort" // of a port that the image brings along
+)
 
 // Run starts the node and blocks until it has ended: by Terminate, by its own
 // shutdown services, by a fault, or with the context, which cuts everything off.
 // Call it once.
 func (n *Node) Run(ctx context.Context) (Exit, error) {
 	if n.cfg.StartAnswers {
-		if err := n.openPorts(); err != nil {
+		if err := n.openPorts(ctx); err != nil {
 			return Exit{Code: 1}, err
 		}
 	}
@@ -82,37 +114,63 @@ func (n *Node) Run(ctx context.Context) (Exit, error) {
 		return Exit{Code: 1}, errors.New("fault " + CrashAtStart)
 	}
 	n.setReady() // before the ports open: closed means that none of them ever answers 503
+	return n.serve(ctx)
+}
+
+// serve is the node's life from the end of its start-up on.
+func (n *Node) serve(ctx context.Context) (Exit, error) {
+	beating, stopBeating := context.WithCancel(ctx)
+	working, stopWorking := context.WithCancel(ctx)
+	var heart sync.WaitGroup
+	heart.Go(func() { n.cluster.beat(beating) })
+	quiesced := n.startsQuiesced() || n.cfg.Faults.has(StartQuiesced)
+	if quiesced {
+		n.consumers.suspend() // before anything is taken
+	}
+	n.consumers.start(working)
+	end, err := n.untilEnd(ctx, quiesced)
+	if end.abrupt {
+		stopWorking()
+	}
+	exit := n.end(end)
+	stopWorking()
+	n.background.end()
+	n.consumers.wait(context.Background())
+	stopBeating()
+	heart.Wait()
+	if !end.abrupt {
+		n.deliverCounters()
+		n.cluster.leave()
+	}
+	return exit, err
+}
+
+// untilEnd opens the ports and serves until somebody asks for the end.
+func (n *Node) untilEnd(ctx context.Context, quiesced bool) (ending, error) {
 	if !n.cfg.StartAnswers {
-		if err := n.openPorts(); err != nil {
-			return Exit{Code: 1}, err
+		if err := n.openPorts(ctx); err != nil {
+			return ending{Exit: Exit{Code: 1}, abrupt: true}, err
 		}
 	}
-	beating, stopBeating := context.WithCancel(ctx)
-	silent := make(chan struct{})
-	go func() { defer close(silent); n.cluster.beat(beating) }()
-	if n.cfg.Faults.has(StartQuiesced) || n.startsQuiesced() {
+	if quiesced {
 		n.beginQuiesce()
+		n.packages.disableAll()
 	}
 	n.cfg.Logf("node %s, version %s, is ready", n.cfg.Name, n.cfg.Version)
 	n.webhooks.send("apigateway:server:started")
-	end := ending{abrupt: true}
 	select {
-	case end = <-n.ended:
+	case end := <-n.ended:
+		return end, nil
 	case <-ctx.Done():
+		return ending{abrupt: true}, nil
 	}
-	exit := n.end(end)
-	stopBeating()
-	<-silent
-	if !end.abrupt {
-		n.cluster.leave()
-	}
-	return exit, nil
 }
 
-func (n *Node) openPorts() error {
+func (n *Node) openPorts(ctx context.Context) error {
 	if err := n.ports.openAll(); err != nil {
 		return err
 	}
+	n.adoptPorts(ctx)
 	close(n.opened)
 	return nil
 }
@@ -120,12 +178,15 @@ func (n *Node) openPorts() error {
 // end closes every port. A graceful end refuses new connections, answers what is
 // in progress and takes Config.StopTime.
 func (n *Node) end(end ending) Exit {
+	close(n.gone)
+	n.consumers.halt()
 	ctx, cancel := context.WithTimeout(context.Background(), end.drain)
 	defer cancel()
 	if end.abrupt {
 		cancel()
 	}
 	err := n.ports.closeBut()(ctx)
+	n.consumers.wait(ctx)
 	if !end.abrupt {
 		stop := time.NewTimer(n.cfg.StopTime) // what this node takes to stop
 		defer stop.Stop()
@@ -152,7 +213,8 @@ func (n *Node) askToEnd(end ending) {
 }
 
 // URL returns the base URL of the port with this alias once the ports are open:
-// "DefaultPrimary", "DefaultDiagnostic", or one that was created.
+// "DefaultPrimary", "DefaultDiagnostic", "DefaultSecure", "QuiescePort", or one
+// that was created.
 func (n *Node) URL(ctx context.Context, alias string) (string, error) {
 	select {
 	case <-n.opened:
@@ -169,7 +231,7 @@ func (n *Node) URL(ctx context.Context, alias string) (string, error) {
 	if host == "" {
 		host = "127.0.0.1"
 	}
-	return fmt.Sprintf("http://%s:%d", host, p.Port), nil
+	return fmt.Sprintf("%s://%s:%d", strings.ToLower(p.Protocol), host, p.Port), nil
 }
 
 func (n *Node) setReady() {

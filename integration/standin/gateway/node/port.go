@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -26,9 +27,11 @@ type Port struct {
 	KeepAlive   string `json:"keepAliveTimeout"`
 	UsedThreads string `json:"usedThreadCount"`
 
-	primary bool
-	handler http.Handler
-	server  *http.Server // nil while it does not listen
+	primary  bool
+	handler  http.Handler // nil: nothing listens, see newListener
+	server   *http.Server // nil while it does not listen
+	listener net.Listener // of the server, or of what answers in place of it
+	tls      *tls.Config  // nil: plain HTTP
 }
 
 type portKey struct{}
@@ -45,8 +48,18 @@ func newPort(number int, alias, pkg string, handler http.Handler) *Port {
 		Enabled: "false", Listening: "false", Suspended: "false", AccessMode: "allow",
 		Status: "Disabled", MaxThread: "75", KeepAlive: "20000", UsedThreads: "0", handler: handler,
 	}
-	p.Key = "HTTPListener@" + strconv.Itoa(number)
+	p.setNumber(number)
 	return p
+}
+
+// secure makes it an HTTPS port. Call it before open.
+func (p *Port) secure(shown tls.Certificate) {
+	p.FactoryKey, p.Protocol, p.tls = "webMethods/HTTPS", "HTTPS", &tls.Config{Certificates: []tls.Certificate{shown}}
+	p.setNumber(p.Port)
+}
+
+func (p *Port) setNumber(number int) {
+	p.Port, p.Key = number, p.Protocol+"Listener@"+strconv.Itoa(number)
 }
 
 // open starts to listen. A port number of 0 is replaced by the one that was free.
@@ -54,13 +67,12 @@ func (p *Port) open(host string) error {
 	if p.server != nil {
 		return nil
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(p.Port)))
-	if err != nil {
-		return fmt.Errorf("open %s: %w", p.Key, err)
+	if p.handler == nil {
+		p.Enabled, p.Listening, p.Status = "true", "true", "Active"
+		return nil
 	}
-	if p.Port == 0 {
-		p.Port = listener.Addr().(*net.TCPAddr).Port
-		p.Key = "HTTPListener@" + strconv.Itoa(p.Port)
+	if err := p.listen(host); err != nil {
+		return err
 	}
 	key := p.Key
 	p.server = &http.Server{
@@ -70,9 +82,39 @@ func (p *Port) open(host string) error {
 		},
 	}
 	p.Enabled, p.Listening, p.Status = "true", "true", "Active"
-	server := p.server
-	go func() { _ = server.Serve(listener) }() // always ends with ErrServerClosed
+	server, listener := p.server, p.answering()
+	go func() { _ = server.Serve(listener) }() // always ends with an error: it is closed
 	return nil
+}
+
+// listen takes the port's number, from what has it in place of the server too.
+func (p *Port) listen(host string) error {
+	p.free()
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(p.Port)))
+	if err != nil {
+		return fmt.Errorf("open %s: %w", p.Key, err)
+	}
+	if p.Port == 0 {
+		p.setNumber(listener.Addr().(*net.TCPAddr).Port)
+	}
+	p.listener = &onceListener{Listener: listener}
+	return nil
+}
+
+// answering is the listener as a server needs it.
+func (p *Port) answering() net.Listener {
+	if p.tls != nil {
+		return tls.NewListener(p.listener, p.tls)
+	}
+	return p.listener
+}
+
+// free closes the listener: when it returns, nobody has the port's number.
+func (p *Port) free() {
+	if p.listener != nil {
+		_ = p.listener.Close()
+		p.listener = nil
+	}
 }
 
 // close stops listening: new connections are refused, idle ones closed. The
@@ -80,11 +122,15 @@ func (p *Port) open(host string) error {
 func (p *Port) close(enabled bool) (wait func(context.Context) error) {
 	server := p.server
 	p.server = nil
+	p.free()
 	p.Listening, p.Status = "false", "Disabled"
 	p.Enabled = yes(enabled)
 	if server == nil {
 		return func(context.Context) error { return nil }
 	}
+	atOnce, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = server.Shutdown(atOnce) // no connection takes another request when this returns
 	closing := make(chan error, 1)
 	go func() { closing <- server.Shutdown(context.Background()) }()
 	return func(until context.Context) error {

@@ -23,6 +23,17 @@ func (p *ports) add(port *Port) {
 	p.all = append(p.all, port)
 }
 
+// addNew adds a port unless its key or its alias is there already.
+func (p *ports) addNew(port *Port) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.find(byKey(port.Key)) != nil || p.find(byAlias(port.PortAlias)) != nil {
+		return false
+	}
+	p.all = append(p.all, port)
+	return true
+}
+
 // find must be called with the lock held.
 func (p *ports) find(match func(*Port) bool) *Port {
 	if i := slices.IndexFunc(p.all, match); i >= 0 {
@@ -36,11 +47,14 @@ func byAlias(alias string) func(*Port) bool {
 	return func(p *Port) bool { return p.PortAlias == alias }
 }
 
-// openAll opens every port.
+// openAll opens every port but the listeners that were disabled before.
 func (p *ports) openAll() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, port := range p.all {
+		if port.handler == nil && port.Enabled != "true" {
+			continue
+		}
 		if err := port.open(p.host); err != nil {
 			return err
 		}
@@ -69,6 +83,19 @@ func (p *ports) closeBut(aliases ...string) (wait func(context.Context) error) {
 	}
 }
 
+// pretend makes the closed ports answer as the fault quiesced-client says.
+func (p *ports) pretend(what string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, port := range p.all {
+		if port.Enabled == "true" {
+			errs = append(errs, port.pretend(p.host, what))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // reopen opens the ports that are enabled and do not listen.
 func (p *ports) reopen() error {
 	p.mu.Lock()
@@ -84,28 +111,36 @@ func (p *ports) reopen() error {
 }
 
 func (n *Node) getPorts(w http.ResponseWriter, r *http.Request) {
-	pkg, key := r.URL.Query().Get("pkg"), r.URL.Query().Get("listenerKey")
+	query := r.URL.Query()
+	reply(w, http.StatusOK, map[string]any{"listeners": n.listed(query.Get("pkg"), query.Get("listenerKey"))})
+}
+
+// listed returns the ports of that package and key; empty text means all.
+func (n *Node) listed(pkg, key string) []Port {
+	alias := n.quiesceAlias()
 	n.ports.mu.Lock()
 	defer n.ports.mu.Unlock()
 	found := []Port{}
 	for _, p := range n.ports.all {
 		if (pkg == "" || p.Pkg == pkg) && (key == "" || p.Key == key) {
-			found = append(found, *p)
+			shown := *p
+			if p.PortAlias == alias && n.cfg.Faults.has(QuiescePortSuspended) {
+				shown.Suspended = "true"
+			}
+			found = append(found, shown)
 		}
 	}
-	reply(w, http.StatusOK, map[string]any{"listeners": found})
+	return found
 }
 
 func (n *Node) getPort(w http.ResponseWriter, r *http.Request) {
-	n.ports.mu.Lock()
-	defer n.ports.mu.Unlock()
 	key := r.PathValue("listenerKey")
-	p := n.ports.find(byKey(key))
-	if p == nil {
+	found := n.listed("", key)
+	if len(found) == 0 {
 		portMessage(w, http.StatusNotFound, portReference{ListenerKey: key}, "no such port")
 		return
 	}
-	reply(w, http.StatusOK, p)
+	reply(w, http.StatusOK, found[0])
 }
 
 // addPort creates a port. It is disabled until /ports/enable.
@@ -123,17 +158,16 @@ func (n *Node) addPort(w http.ResponseWriter, r *http.Request) {
 		portMessage(w, http.StatusBadRequest, ref, "a port needs factoryKey webMethods/HTTP, pkg, port and portAlias")
 		return
 	}
-	n.ports.mu.Lock()
-	defer n.ports.mu.Unlock()
-	if n.ports.find(byKey(ref.ListenerKey)) != nil || n.ports.find(byAlias(body.PortAlias)) != nil {
-		portMessage(w, http.StatusBadRequest, ref, "the port or its alias exists already")
-		return
-	}
 	p := newPort(number, body.PortAlias, body.Pkg, n.runtimeHandler())
 	p.AccessMode = cmp.Or(body.AccessMode, p.AccessMode)
 	p.Suspended = cmp.Or(string(body.Suspended), p.Suspended)
-	n.ports.all = append(n.ports.all, p)
-	reply(w, http.StatusCreated, p)
+	made := *p
+	if !n.ports.addNew(p) {
+		portMessage(w, http.StatusBadRequest, ref, "the port or its alias exists already")
+		return
+	}
+	n.publishPort(r.Context(), made)
+	reply(w, http.StatusCreated, made)
 }
 
 func (n *Node) deletePort(w http.ResponseWriter, r *http.Request) {
@@ -147,20 +181,15 @@ func (n *Node) deletePort(w http.ResponseWriter, r *http.Request) {
 	}
 	p.close(false)
 	n.ports.all = slices.DeleteFunc(n.ports.all, byKey(ref.ListenerKey))
+	n.withdrawPort(r.Context(), ref.ListenerKey)
 }
 
 func (n *Node) enablePort(w http.ResponseWriter, r *http.Request) {
-	n.withPort(w, r, func(p *Port) error { return p.open(n.ports.host) })
+	n.withPort(w, r, func(p *Port) error { return n.setPort(p, true) })
 }
 
 func (n *Node) disablePort(w http.ResponseWriter, r *http.Request) {
-	n.withPort(w, r, func(p *Port) error {
-		if p.primary {
-			return errors.New("the primary and the diagnostic port cannot be disabled")
-		}
-		p.close(false)
-		return nil
-	})
+	n.withPort(w, r, func(p *Port) error { return n.setPort(p, false) })
 }
 
 func (n *Node) withPort(w http.ResponseWriter, r *http.Request, do func(*Port) error) {

@@ -18,12 +18,12 @@ type quiesce struct {
 	mu         sync.Mutex
 	portAlias  string // of the quiesce port; empty: not set
 	designtime bool
-	all        bool     // "block: all" has been accepted
-	flush      []string // what it flushes
-	status     string   // of it; empty while in progress
-	reason     string   // of a failure
-	server     bool     // Integration Server is in quiesce mode
-	off        bool     // the package WmAPIGateway is disabled
+	all        bool          // "block: all" has been accepted
+	flush      []string      // what it flushes
+	status     string        // of it; empty while in progress
+	reason     string        // of a failure
+	server     bool          // Integration Server is in quiesce mode
+	left       chan struct{} // closed when that mode is left
 }
 
 // everything is what is flushed when a request does not say.
@@ -114,60 +114,38 @@ func (n *Node) startQuiesceAll(w http.ResponseWriter, body quiesceMode) {
 		refuse(w, http.StatusInternalServerError, "%v", err)
 		return
 	}
-	n.quiesce.mu.Lock()
-	already := n.quiesce.all
-	if !already {
-		n.quiesce.all, n.quiesce.flush = true, flush
-	}
-	n.quiesce.mu.Unlock()
-	if already {
+	if !n.claimQuiesceAll(flush) {
 		refuse(w, http.StatusConflict, "the quiesce mode is already in effect")
 		return
 	}
 	reply(w, http.StatusOK, quiesceMode{Block: "all", Flush: flush, Enable: body.Enable})
-	go n.quiesceAll(flush)
+	n.background.do(func(ctx context.Context) { n.quiesceAll(ctx, flush, n.spreadQuiesce) })
 }
 
-// checkQuiescePort tells which of the documented causes of a 500 there is.
-func (n *Node) checkQuiescePort() error {
-	alias := n.quiesceAlias()
-	n.ports.mu.Lock()
-	defer n.ports.mu.Unlock()
-	p := n.ports.find(byAlias(alias))
-	switch {
-	case alias == "" || p == nil:
-		return errors.New("no valid quiesce port: it is not set")
-	case p.PortAlias == diagnosticAlias:
-		return errors.New("no valid quiesce port: it is the diagnostic port")
-	case p.Enabled != "true":
-		return errors.New("no valid quiesce port: it is not enabled")
-	case p.Suspended != "false":
-		return errors.New("no valid quiesce port: it is suspended")
-	case !strings.HasPrefix(p.AccessMode, "allow"):
-		return errors.New("no valid quiesce port: its access mode is not allow")
-	case p.Pkg != "WmRoot" && p.Pkg != "WmPublic":
-		return errors.New("no valid quiesce port: it is not in WmRoot or WmPublic")
+// quiesceAll closes the ports, lets requests in progress finish, flushes, calls
+// flushed, and then disables the package.
+func (n *Node) quiesceAll(ctx context.Context, flush []string, flushed func(context.Context)) {
+	if n.cfg.Faults.has(WebhookEarly) {
+		n.webhooks.send(quiesceAllCompleted)
 	}
-	return nil
-}
-
-// quiesceAll closes the ports, lets requests in progress finish, flushes, and
-// then disables the package.
-func (n *Node) quiesceAll(flush []string) {
-	waitForPorts := n.beginQuiesce()
+	waitForPorts, _ := n.beginQuiesce()
 	if n.cfg.Faults.has(QuiesceHangs) {
 		return
 	}
-	finished, cancel := context.WithTimeout(context.Background(), 2*longestSleep)
+	finished, cancel := context.WithTimeout(ctx, 2*longestSleep)
 	defer cancel()
 	err := waitForPorts(finished)
 	select {
-	case <-n.counters.whenIdle():
+	case <-n.activity.whenIdle():
 	case <-finished.Done():
 	}
 	pause := time.NewTimer(n.cfg.QuiesceTime) // what this node takes for it
 	defer pause.Stop()
-	<-pause.C
+	select {
+	case <-pause.C:
+	case <-ctx.Done():
+		return
+	}
 	if n.cfg.Faults.has(CrashInFlush) {
 		n.askToEnd(ending{Exit: Exit{Code: 134}, abrupt: true})
 		return
@@ -176,7 +154,10 @@ func (n *Node) quiesceAll(flush []string) {
 	if n.cfg.Faults.has(FlushFails) {
 		err = errors.New("fault " + FlushFails)
 	} else if err == nil {
-		err = n.cluster.flush(context.Background(), taken)
+		err = n.cluster.flush(ctx, taken)
+	}
+	if err == nil {
+		flushed(ctx)
 	}
 	n.quiesce.mu.Lock()
 	defer n.quiesce.mu.Unlock()
@@ -186,24 +167,15 @@ func (n *Node) quiesceAll(flush []string) {
 		n.cfg.Logf("quiesce all: %v", err)
 		return
 	}
-	n.quiesce.status, n.quiesce.off = "success", true
+	n.quiesce.status = "success"
+	n.packages.disableAll()
 	n.cfg.Logf("quiesce all: flushed %d transactions", taken.Transactions)
-	n.webhooks.send("migration:quiesce:all:completed")
+	if !n.cfg.Faults.has(WebhookEarly) {
+		n.webhooks.send(quiesceAllCompleted)
+	}
 }
 
-// beginQuiesce puts the server into quiesce mode: every port but the diagnostic
-// and the quiesce port closes. The function it returns waits for what was in
-// progress on them.
-func (n *Node) beginQuiesce() (wait func(context.Context) error) {
-	n.quiesce.mu.Lock()
-	n.quiesce.server = true
-	alias := n.quiesce.portAlias
-	if !n.quiesce.all {
-		n.quiesce.off = true // the server's own quiesce mode disables packages at once
-	}
-	n.quiesce.mu.Unlock()
-	return n.ports.closeBut(alias, diagnosticAlias)
-}
+const quiesceAllCompleted = "migration:quiesce:all:completed"
 
 // unlessFrozen refuses writes with 503 while "block: designtime" is in effect.
 // Documented to pass: every GET, quiescemode, search. Shutdown and ports pass

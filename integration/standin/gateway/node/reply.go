@@ -42,6 +42,18 @@ func (n *Node) authorized(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// privileged guards a handler for users who may see and change the server's
+// administration: the product answers the others with 401 too.
+func (n *Node) privileged(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if n.cfg.Faults.has(PrivilegeMissing) {
+			refuse(w, http.StatusUnauthorized, "the user lacks the privilege")
+			return
+		}
+		next(w, r)
+	}
+}
+
 // loose is text that a client may send as a JSON string, number or boolean: the
 // published examples mix them.
 type loose string

@@ -19,6 +19,9 @@ func (n *Node) serveAPI(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the server is being quiesced", http.StatusServiceUnavailable)
 		return
 	}
+	service := r.PathValue("api") + ":serve"
+	n.activity.begin(service)
+	defer n.activity.end(service) // after it is counted, so that an idle node has counted all
 	n.counters.begin(time.Now())
 	defer n.counters.end(r.PathValue("api"))
 	w.Header().Set("X-Version", n.cfg.Version)

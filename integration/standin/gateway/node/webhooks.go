@@ -2,23 +2,24 @@ package node
 
 import (
 	"bytes"
+	"context"
+	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
-	"sync"
 	"time"
 )
 
-// webhooks are the registered listeners of this node's events. The real product
-// keeps them in the data store; here each node has its own. What a delivery
-// contains is not documented: any JSON may come.
+// webhooks are the registered listeners of events. They are in the data store,
+// so that all nodes have the same; each node sends its own notifications. What a
+// delivery contains is not documented: any JSON may come.
 type webhooks struct {
-	logf   func(string, ...any)
-	client *http.Client
-	mu     sync.Mutex
-	all    []webhook
-	next   int
+	logf       func(string, ...any)
+	faults     Faults
+	shared     *shared
+	background *background
+	client     *http.Client
 }
 
 type webhook struct {
@@ -28,18 +29,35 @@ type webhook struct {
 	Active bool           `json:"active"` // false unless given
 }
 
-func newWebhooks(logf func(string, ...any)) *webhooks {
-	return &webhooks{logf: logf, client: &http.Client{Timeout: 2 * time.Second}}
+const webhookKind = "webhooks"
+
+func newWebhooks(cfg Config, s *shared, b *background) *webhooks {
+	return &webhooks{logf: cfg.Logf, faults: cfg.Faults, shared: s, background: b, client: &http.Client{Timeout: 2 * time.Second}}
 }
 
-func (h *webhooks) list(w http.ResponseWriter, _ *http.Request) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.all) == 0 {
-		refuse(w, http.StatusNotFound, "No records found.")
-		return
+// all returns every webhook, in the order in which they were made.
+func (h *webhooks) all(ctx context.Context) ([]webhook, error) {
+	documents, err := h.shared.list(ctx, webhookKind)
+	out := make([]webhook, 0, len(documents))
+	for _, doc := range documents {
+		var hook webhook
+		if json.Unmarshal(doc.Body, &hook) == nil {
+			out = append(out, hook)
+		}
 	}
-	reply(w, http.StatusOK, map[string]any{"response": h.all})
+	return out, err
+}
+
+func (h *webhooks) list(w http.ResponseWriter, r *http.Request) {
+	all, err := h.all(r.Context())
+	switch {
+	case err != nil:
+		refuse(w, http.StatusInternalServerError, "%v", err)
+	case len(all) == 0:
+		refuse(w, http.StatusNotFound, "No records found.")
+	default:
+		reply(w, http.StatusOK, map[string]any{"response": all})
+	}
 }
 
 func (h *webhooks) create(w http.ResponseWriter, r *http.Request) {
@@ -47,22 +65,32 @@ func (h *webhooks) create(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &hook) {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if hook.ID == "" {
-		h.next++
-		hook.ID = "webhook-" + strconv.Itoa(h.next)
+		hook.ID = "webhook-" + rand.Text()
 	}
-	if hook.Config["url"] == nil || len(hook.Events) == 0 || h.index(hook.ID) >= 0 {
-		refuse(w, http.StatusBadRequest, "config.url and events are required, and a new id")
+	if hook.Config["url"] == nil || len(hook.Events) == 0 {
+		refuse(w, http.StatusBadRequest, "config.url and events are required")
 		return
 	}
-	h.all = append(h.all, hook)
-	reply(w, http.StatusCreated, hook)
+	made, err := h.shared.create(r.Context(), webhookKind, hook.ID, hook)
+	switch {
+	case err != nil:
+		refuse(w, http.StatusInternalServerError, "%v", err)
+	case !made:
+		refuse(w, http.StatusBadRequest, "a webhook has the id %s already", hook.ID)
+	default:
+		reply(w, http.StatusCreated, hook)
+	}
 }
 
 func (h *webhooks) get(w http.ResponseWriter, r *http.Request) {
-	h.with(w, r, func(i int) { reply(w, http.StatusOK, h.all[i]) })
+	all, err := h.all(r.Context())
+	i := slices.IndexFunc(all, func(hook webhook) bool { return hook.ID == r.PathValue("id") })
+	if err != nil || i < 0 {
+		answerChange(w, false, err)
+		return
+	}
+	reply(w, http.StatusOK, all[i])
 }
 
 func (h *webhooks) put(w http.ResponseWriter, r *http.Request) {
@@ -70,55 +98,67 @@ func (h *webhooks) put(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &hook) {
 		return
 	}
-	h.with(w, r, func(i int) {
-		hook.ID = h.all[i].ID
-		h.all[i] = hook
+	hook.ID = r.PathValue("id")
+	found, err := h.shared.replace(r.Context(), webhookKind, hook.ID, hook)
+	if answerChange(w, found, err) {
 		reply(w, http.StatusOK, hook)
-	})
+	}
 }
 
 func (h *webhooks) delete(w http.ResponseWriter, r *http.Request) {
-	h.with(w, r, func(i int) {
-		h.all = slices.Delete(h.all, i, i+1)
+	found, err := h.shared.remove(r.Context(), webhookKind, r.PathValue("id"))
+	if answerChange(w, found, err) {
 		w.WriteHeader(http.StatusNoContent)
-	})
-}
-
-func (h *webhooks) with(w http.ResponseWriter, r *http.Request, do func(i int)) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	i := h.index(r.PathValue("id"))
-	if i < 0 {
-		refuse(w, http.StatusNotFound, "no such webhook")
-		return
 	}
-	do(i)
 }
 
-func (h *webhooks) index(id string) int {
-	return slices.IndexFunc(h.all, func(hook webhook) bool { return hook.ID == id })
+// answerChange answers what went wrong; true: nothing did.
+func answerChange(w http.ResponseWriter, found bool, err error) bool {
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, "%v", err)
+	} else if !found {
+		refuse(w, http.StatusNotFound, "no such webhook")
+	}
+	return err == nil && found
 }
 
 // send delivers the event in the background, once, to whoever asked for it.
 func (h *webhooks) send(event string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, hook := range h.all {
-		url, isText := hook.Config["url"].(string)
-		if !hook.Active || !isText || !slices.Contains(hook.Events, event) {
-			continue
-		}
-		body, err := json.Marshal(map[string]string{"event": event, "status": "success"})
-		if err != nil {
-			continue
-		}
-		go func() {
-			resp, err := h.client.Post(url, "application/json", bytes.NewReader(body))
-			if err != nil {
-				h.logf("webhook %s: %v", hook.ID, err)
-				return
-			}
-			_ = resp.Body.Close()
-		}()
+	if h.faults.has(WebhookSilent) {
+		return
 	}
+	h.background.do(func(ctx context.Context) {
+		all, err := h.all(ctx)
+		if err != nil {
+			h.logf("webhooks: %v", err)
+		}
+		for _, hook := range all {
+			if hook.Active && slices.Contains(hook.Events, event) {
+				h.background.do(func(ctx context.Context) { h.deliver(ctx, hook, event) })
+			}
+		}
+	})
+}
+
+func (h *webhooks) deliver(ctx context.Context, hook webhook, event string) {
+	body, err := json.Marshal(map[string]string{"event": event, "status": "success", "node": h.shared.cluster.me.Node})
+	if err != nil {
+		return
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprint(hook.Config["url"]), bytes.NewReader(body))
+	if err != nil {
+		h.logf("webhook %s: %v", hook.ID, err)
+		return
+	}
+	r.Header.Set("Content-Type", "application/json")
+	headers, _ := hook.Config["headers"].(map[string]any)
+	for name, value := range headers {
+		r.Header.Set(name, fmt.Sprint(value))
+	}
+	resp, err := h.client.Do(r)
+	if err != nil {
+		h.logf("webhook %s: %v", hook.ID, err)
+		return
+	}
+	_ = resp.Body.Close()
 }
