@@ -10,34 +10,49 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/image"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 )
 
-var vendor = layout{Home: instanceHome, Profile: profileHome, Packages: instanceHome + "/packages", has: func(path string) (bool, error) {
+var vendor = layout{Home: instanceHome, Profile: profileHome, Packages: instanceHome + "/packages"}
+
+func inVendor(path string) (bool, error) {
 	return strings.HasPrefix(instanceHome+"/packages", path) || path == "/etc", nil
-}}
+}
+
+const manifest = `<?xml version="1.0" encoding="UTF-8"?>
+<Values version="2.0"><value name="enabled">yes</value><value name="version">1.4</value>
+<record name="requires" javaclass="com.wm.util.Values"><value name="WmPublic">10.*</value></record></Values>`
 
 // inputs makes a folder with a package as a folder, one as a zip, properties and a file.
 func inputs(t *testing.T) Spec {
 	t.Helper()
 	folder := t.TempDir()
-	put := func(name, content string) string {
-		path := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	put("Orders/manifest.v3", "<Values/>")
-	put("Orders/ns/a/node.ndf", "<Values/>")
+	put(t, folder, "Orders/manifest.v3", manifest)
+	put(t, folder, "Orders/ns/a/node.ndf", "<Values/>")
 	return Spec{
-		Base: "vendor:1", Tag: "fixed:{{.Fingerprint}}",
-		Packages:   []string{filepath.Join(folder, "Orders"), zipped(t, filepath.Join(folder, "Billing.zip"), "Billing/manifest.v3", "Billing/ns/b")},
-		Properties: put("application.properties", "settings.watt.server.threadPool=150"),
-		Files:      []File{{From: put("ui.properties", "x=1"), To: "{{.Profile}}/apigateway/config/"}},
+		Base: "vendor:1", Tag: "fixed:{{.Fingerprint}}", Folder: folder,
+		Packages: []PackageSource{
+			{Path: filepath.Join(folder, "Orders")},
+			{Path: zipped(t, filepath.Join(folder, "Billing.zip"), "Billing/manifest.v3", "Billing/ns/b")},
+		},
+		Properties: put(t, folder, "application.properties", "settings.watt.server.threadPool=150"),
+		Files:      []File{{From: put(t, folder, "ui.properties", "x=1"), To: "{{.Profile}}/apigateway/config/"}},
 	}
+}
+
+func put(t *testing.T, folder, name, content string) string {
+	t.Helper()
+	path := filepath.Join(folder, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func zipped(t *testing.T, path string, names ...string) string {
@@ -48,9 +63,13 @@ func zipped(t *testing.T, path string, names ...string) string {
 	}
 	archive := zip.NewWriter(file)
 	for _, name := range names {
+		content := "content of " + name
+		if filepath.Base(name) == "manifest.v3" {
+			content = manifest
+		}
 		entry, err := archive.Create(name)
 		if err == nil {
-			_, err = entry.Write([]byte("content of " + name))
+			_, err = entry.Write([]byte(content))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -62,13 +81,18 @@ func zipped(t *testing.T, path string, names ...string) string {
 	return path
 }
 
-func TestInputsGoToTheirPlaces(t *testing.T) {
-	entries, err := inputs(t).collect(vendor)
+func collected(t *testing.T, spec Spec) []entry {
+	t.Helper()
+	entries, _, err := spec.collect(vendor, recall(spec.Memory))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return entries
+}
+
+func TestInputsGoToTheirPlaces(t *testing.T) {
 	var got []string
-	for _, e := range entries {
+	for _, e := range collected(t, inputs(t)) {
 		got = append(got, e.to)
 	}
 	want := []string{
@@ -82,13 +106,7 @@ func TestInputsGoToTheirPlaces(t *testing.T) {
 
 func TestFingerprintIsThatOfTheInputs(t *testing.T) {
 	spec := inputs(t)
-	print := func(base string) string {
-		entries, err := spec.collect(vendor)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return fingerprint(base, "1724:1724", spec.Labels, entries)
-	}
+	print := func(base string) string { return fingerprint(base, "1724:1724", spec.Labels, nil, collected(t, spec)) }
 	first := print("sha256:1")
 	if print("sha256:1") != first {
 		t.Error("the same inputs have another fingerprint")
@@ -96,11 +114,57 @@ func TestFingerprintIsThatOfTheInputs(t *testing.T) {
 	if print("sha256:2") == first {
 		t.Error("another base has the same fingerprint")
 	}
-	if err := os.WriteFile(spec.Properties, []byte("settings.watt.server.threadPool=151"), 0o600); err != nil {
-		t.Fatal(err)
+	if fingerprint("sha256:1", "1724:1724", spec.Labels, []string{"/x"}, collected(t, spec)) == first {
+		t.Error("that a folder is replaced has the same fingerprint")
 	}
+	put(t, spec.Folder, "application.properties", "settings.watt.server.threadPool=151")
 	if print("sha256:1") == first {
 		t.Error("another content has the same fingerprint")
+	}
+}
+
+// The id of an image is decided by what is in it: not by the folder it was made in, nor by the times of the files.
+func TestTheSameInputsMakeTheSameImage(t *testing.T) {
+	base := image.InspectResponse{ID: "sha256:1", Os: "linux", Architecture: "amd64", Created: "2024-05-01T10:00:00Z", RootFS: image.RootFS{Layers: []string{"sha256:2"}}}
+	made := func(at time.Time) string {
+		spec := inputs(t)
+		err := filepath.WalkDir(spec.Folder, func(path string, _ os.DirEntry, err error) error { return errors.Join(err, os.Chtimes(path, at, at)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries := collected(t, spec)
+		l, err := newLayer(entries, nil, "1724:1724", inVendor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &Build{Ref: "fixed:1", base: base, layer: l, labels: spec.labels(base, nil)}
+		id, err := b.archive(io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	// When this changes, because of this program or of a library, raise formVersion: the same inputs make another image.
+	const want = "sha256:3e87a90dcb259884ffb0dde4d8348f793c75cd157a8ae004ff31471234b1585c"
+	for _, at := range []time.Time{time.Unix(1e9, 0), time.Unix(15e8, 0)} {
+		if got := made(at); got != want {
+			t.Errorf("made %s, want %s", got, want)
+		}
+	}
+}
+
+// An input that changes between the look and the build must not get into an image under the old fingerprint.
+func TestAChangeBeforeTheBuildIsSeen(t *testing.T) {
+	spec := inputs(t)
+	l, err := newLayer(collected(t, spec), nil, "1724:1724", inVendor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{"x=2", "x"} {
+		put(t, spec.Folder, "ui.properties", content)
+		if err := l.write(io.Discard); err == nil || !strings.Contains(err.Error(), "ui.properties has changed since") {
+			t.Errorf("%q: got %v", content, err)
+		}
 	}
 }
 
@@ -108,11 +172,7 @@ func TestFingerprintIsThatOfTheInputs(t *testing.T) {
 func TestLayerLeavesTheBasesFoldersAlone(t *testing.T) {
 	spec := inputs(t)
 	spec.Files = append(spec.Files, File{From: spec.Properties, To: "/etc/gateway.conf"})
-	entries, err := spec.collect(vendor)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := newLayer(entries, "1724:1724", vendor.has)
+	l, err := newLayer(collected(t, spec), nil, "1724:1724", inVendor)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,36 +209,20 @@ func TestLayerLeavesTheBasesFoldersAlone(t *testing.T) {
 	}
 }
 
-func TestBadInputsAreNamed(t *testing.T) {
-	for name, test := range map[string]struct {
-		change func(t *testing.T, s *Spec)
-		at     layout
-		want   string
-	}{
-		"a missing package": {func(_ *testing.T, s *Spec) { s.Packages = []string{"/no/such"} }, vendor, "/no/such"},
-		"no manifest":       {func(t *testing.T, s *Spec) { s.Packages = []string{t.TempDir()} }, vendor, "manifest.v3"},
-		"a broken zip":      {func(_ *testing.T, s *Spec) { s.Packages = []string{s.Properties} }, vendor, "zip"},
-		"a zip that leads out": {func(t *testing.T, s *Spec) {
-			s.Packages = []string{zipped(t, filepath.Join(t.TempDir(), "Evil.zip"), "manifest.v3", "../../etc/passwd")}
-		}, vendor, "../../etc/passwd"},
-		"a symbolic link":          {linked, vendor, "regular files"},
-		"two inputs for one place": {func(_ *testing.T, s *Spec) { s.Files = append(s.Files, s.Files[0]) }, vendor, "two inputs go to"},
-		"a relative place":         {func(_ *testing.T, s *Spec) { s.Files[0].To = "config/x" }, vendor, "not an absolute path"},
-		"no Integration Server":    {func(*testing.T, *Spec) {}, layout{}, "set image.home"},
-		"an unknown place":         {func(_ *testing.T, s *Spec) { s.Files[0].To = "{{.Nowhere}}/x" }, vendor, "Nowhere"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			spec := inputs(t)
-			test.change(t, &spec)
-			if _, err := spec.collect(test.at); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want %q", err, test.want)
-			}
-		})
+// What only this engine knows of the base is not in the configuration.
+func TestConfigurationIsWhatRegistriesTellToo(t *testing.T) {
+	base := image.InspectResponse{
+		ID: "sha256:1", RepoTags: []string{"here:1"}, Comment: "imported", Size: 7,
+		Os: "linux", Architecture: "arm64", Variant: "v8", Created: "2024-05-01T12:00:00.5+02:00", RootFS: image.RootFS{Type: "layers", Layers: []string{"sha256:2"}},
+		Config: &dockerspec.DockerOCIImageConfig{},
 	}
-}
-
-func linked(t *testing.T, s *Spec) {
-	if err := os.Symlink("/etc/passwd", filepath.Join(s.Packages[0], "passwd")); err != nil {
-		t.Fatal(err)
+	base.Config.User, base.Config.Entrypoint, base.Config.OnBuild = "1724", []string{"/start"}, []string{"RUN x"}
+	got, err := configuration(base, map[string]string{"b": "2", "a": "1"}, "sha256:3")
+	const want = `{"created":"2024-05-01T10:00:00.5Z","architecture":"arm64","os":"linux","variant":"v8",` +
+		`"rootfs":{"type":"layers","diff_ids":["sha256:2","sha256:3"]},` +
+		`"history":[{"created":"2024-05-01T10:00:00.5Z","created_by":"base image"},{"created":"2024-05-01T10:00:00.5Z","created_by":"cutover build"}],` +
+		`"config":{"User":"1724","Entrypoint":["/start"],"Labels":{"a":"1","b":"2"}}}`
+	if err != nil || string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s, %v", got, want, err)
 	}
 }

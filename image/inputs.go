@@ -3,13 +3,8 @@
 package image
 
 import (
-	"archive/zip"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,13 +14,23 @@ import (
 
 // Spec says what goes into an image. Paths on this machine are absolute.
 type Spec struct {
-	Base       string
-	Tag        string // {{.Fingerprint}} is that of all inputs
-	Packages   []string
-	Properties string
-	Files      []File
-	Labels     map[string]string
-	Home       string // default: found by looking into the base
+	Base         string
+	Tag          string // {{.Fingerprint}} is that of all inputs
+	Packages     []PackageSource
+	Properties   string
+	Files        []File
+	Labels       map[string]string
+	Home         string   // default: found by looking into the base
+	AllowSecrets []string // files and keys that may hold one
+	Folder       string   // errors name inputs as they are called from here; default: by their whole path
+	Memory       string   // a file that remembers what unchanged inputs are; default: none
+}
+
+// PackageSource is a custom Integration Server package, a folder or a zip. Override: it is meant to replace one of
+// the same name that the base has.
+type PackageSource struct {
+	Path     string
+	Override bool
 }
 
 // File is copied to a path in the image; {{.Home}}, {{.Profile}} and {{.Packages}} may be used in To. A To that
@@ -34,191 +39,96 @@ type File struct {
 	From, To string
 }
 
-// entry is one regular file of the image.
-type entry struct {
-	to   string // absolute, in the image
-	mode fs.FileMode
-	size int64
-	sum  string
-	open func() (io.ReadCloser, error)
-}
-
-// collect reads all inputs once, for their sums, and lists them by their place in the image.
-func (s Spec) collect(at layout) ([]entry, error) {
-	var entries []entry
-	add := func(more []entry, err error) error {
-		entries = append(entries, more...)
-		return err
-	}
+// collect lists all inputs by their place in the image. It reads those that m does not know. Its error joins all that
+// is wrong with them.
+func (s Spec) collect(at layout, m *memory) ([]entry, []Package, error) {
+	c := collector{memory: m}
+	defer c.contents.Close() //nolint:errcheck // only read
 	var errs []error
 	if at.Home == "" && (len(s.Packages) > 0 || s.Properties != "") {
-		errs = append(errs, fmt.Errorf("image.base: there is no Integration Server in %s: set image.home to its folder, or leave packages and properties out", s.Base))
+		return nil, nil, fmt.Errorf("image.base: there is no Integration Server in %s: set image.home to its folder, or leave packages and properties out", s.Base)
 	}
+	var packages []Package
 	for _, source := range s.Packages {
-		errs = append(errs, add(packageEntries(source, at.Packages)))
+		p, err := c.addPackage(source, at.Packages)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("image.packages: %s: %w", s.short(source.Path), err))
+			continue
+		}
+		packages = append(packages, p)
 	}
 	if s.Properties != "" {
-		errs = append(errs, add(fileEntries(s.Properties, at.Home+"/application.properties")))
+		if err := c.addFile(s.Properties, at.Home+"/application.properties"); err != nil {
+			errs = append(errs, fmt.Errorf("image.properties: %w", err))
+		}
 	}
 	for _, file := range s.Files {
-		to, err := render(file.To, at)
-		if err == nil && at.Home == "" && to != file.To {
-			err = fmt.Errorf("image.files: %s: there is no Integration Server in %s, so %q leads nowhere: set image.home", file.From, s.Base, file.To)
-		}
-		if err == nil && !path.IsAbs(to) {
-			err = fmt.Errorf("image.files: %s: %q is not an absolute path in the image", file.From, to)
+		to, err := s.placeOf(file, at)
+		if err == nil {
+			err = c.addFile(file.From, to)
 		}
 		if err != nil {
-			errs = append(errs, err)
-			continue
+			errs = append(errs, fmt.Errorf("image.files: %s: %w", s.short(file.From), err))
 		}
-		if strings.HasSuffix(to, "/") {
-			to += filepath.Base(file.From)
-		}
-		errs = append(errs, add(fileEntries(file.From, to)))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.to, b.to) })
-	for i := 1; i < len(entries); i++ {
-		if entries[i].to == entries[i-1].to {
-			return nil, fmt.Errorf("two inputs go to %s in the image: remove one of them", entries[i].to)
-		}
+	if err := s.duplicates(packages); err != nil {
+		return nil, nil, err
 	}
-	return entries, nil
+	slices.SortFunc(c.entries, byPlace)
+	return c.entries, packages, s.collisions(c.entries)
 }
 
-// packageEntries lists a custom IS package, a folder or a zip, under its name.
-func packageEntries(source, packages string) ([]entry, error) {
-	info, err := os.Stat(source)
+func (s Spec) placeOf(file File, at layout) (string, error) {
+	to, err := render(file.To, at)
 	if err != nil {
-		return nil, fmt.Errorf("image.packages: %w", err)
+		return "", err
 	}
-	name := strings.TrimSuffix(filepath.Base(source), ".zip")
-	var entries []entry
-	if info.IsDir() {
-		entries, err = folderEntries(source, packages+"/"+name)
-	} else {
-		entries, err = zipEntries(source, packages+"/"+name)
+	if at.Home == "" && to != file.To {
+		return "", fmt.Errorf("there is no Integration Server in %s, so %q leads nowhere: set image.home", s.Base, file.To)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("image.packages: %w", err)
+	if !path.IsAbs(to) {
+		return "", fmt.Errorf("%q is not an absolute path in the image", to)
 	}
-	manifest := packages + "/" + name + "/manifest.v3"
-	if !slices.ContainsFunc(entries, func(e entry) bool { return e.to == manifest }) {
-		return nil, fmt.Errorf("image.packages: %s is no Integration Server package: it has no manifest.v3 at its top", source)
+	if strings.HasSuffix(to, "/") {
+		to += filepath.Base(file.From)
 	}
-	return entries, nil
+	return to, nil
 }
 
-func folderEntries(folder, to string) ([]entry, error) {
-	var entries []entry
-	err := filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+func (s Spec) collisions(sorted []entry) error {
+	var errs []error
+	for i := 1; i < len(sorted); i++ {
+		was, is := sorted[i-1], sorted[i]
+		if is.to == was.to {
+			errs = append(errs, fmt.Errorf("image: two inputs go to %s in the image, %s and %s: remove one of them", is.to, s.short(was.from.String()), s.short(is.from.String())))
 		}
-		relative, err := filepath.Rel(folder, name)
-		if err != nil {
-			return err
-		}
-		more, err := fileEntries(name, to+"/"+filepath.ToSlash(relative))
-		entries = append(entries, more...)
-		return err
-	})
-	return entries, err
+	}
+	return errors.Join(errs...)
 }
 
-func fileEntries(source, to string) ([]entry, error) {
+func byPlace(a, b entry) int { return strings.Compare(a.to, b.to) }
+
+// short is a path as whoever wrote the configuration calls it.
+func (s Spec) short(name string) string {
+	if s.Folder != "" {
+		if relative, err := filepath.Rel(s.Folder, name); err == nil && filepath.IsLocal(relative) {
+			return relative
+		}
+	}
+	return name
+}
+
+// addFile adds a file, or all files below a folder.
+func (c *collector) addFile(source, to string) error {
 	info, err := os.Lstat(source)
 	if err != nil {
-		return nil, fmt.Errorf("image: %w", err)
+		return err
 	}
 	if info.IsDir() {
-		return folderEntries(source, to)
+		return c.addFolder(source, to)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("image: %s is a %s: only regular files go into an image, copy what it stands for", source, info.Mode().Type())
-	}
-	e := entry{to: path.Clean(to), mode: sane(info.Mode()), size: info.Size(), open: func() (io.ReadCloser, error) { return os.Open(source) }}
-	return summed(e, source)
-}
-
-// zipEntries reads a package's zip: its files at the top, or in one folder at the top.
-func zipEntries(source, to string) ([]entry, error) {
-	archive, err := zip.OpenReader(source)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", source, err)
-	}
-	defer archive.Close() //nolint:errcheck // only read; entries open it anew
-	top := topFolder(archive.File)
-	var entries []entry
-	for _, file := range archive.File {
-		if file.FileInfo().IsDir() {
-			continue
-		}
-		if !filepath.IsLocal(file.Name) || !file.Mode().IsRegular() {
-			return nil, fmt.Errorf("%s: %q leads out of the package or is no regular file: make the zip anew", source, file.Name)
-		}
-		more, err := summed(entry{
-			to: path.Join(to, strings.TrimPrefix(file.Name, top)), mode: sane(file.Mode()),
-			size: int64(file.UncompressedSize64), open: fromZip(source, file.Name),
-		}, source)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, more...)
-	}
-	return entries, nil
-}
-
-func topFolder(files []*zip.File) string {
-	top := ""
-	for _, file := range files {
-		folder, _, nested := strings.Cut(file.Name, "/")
-		if !nested || (top != "" && top != folder+"/") {
-			return ""
-		}
-		top = folder + "/"
-	}
-	return top
-}
-
-func fromZip(source, name string) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) {
-		archive, err := zip.OpenReader(source)
-		if err != nil {
-			return nil, err
-		}
-		file, err := archive.Open(name)
-		if err != nil {
-			return nil, errors.Join(err, archive.Close())
-		}
-		return struct {
-			io.Reader
-			io.Closer
-		}{file, archive}, nil
-	}
-}
-
-// sane keeps whether a file can be executed, and nothing else of its mode.
-func sane(mode fs.FileMode) fs.FileMode {
-	if mode&0o100 != 0 {
-		return 0o755
-	}
-	return 0o644
-}
-
-func summed(e entry, source string) ([]entry, error) {
-	content, err := e.open()
-	if err != nil {
-		return nil, fmt.Errorf("image: read %s: %w", source, err)
-	}
-	defer content.Close() //nolint:errcheck // only read
-	hash := sha256.New()
-	if _, err := io.Copy(hash, content); err != nil {
-		return nil, fmt.Errorf("image: read %s: %w", source, err)
-	}
-	e.sum = hex.EncodeToString(hash.Sum(nil))
-	return []entry{e}, nil
+	return c.add(origin{path: source}, to, info, stampOf(info))
 }

@@ -2,6 +2,9 @@ package image
 
 import (
 	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -11,17 +14,23 @@ import (
 )
 
 // layer is the one layer that is added to the base: the files, and the folders on their way that the base does not
-// have. A folder of the base is not in it, so its owner and mode stay as they are.
+// have. A folder of the base is not in it, so its owner and mode stay as they are; unless it is replaced, then nothing
+// that the base has in it is in the image.
 type layer struct {
 	folders  []string
+	replaced []string // among the folders
 	entries  []entry
 	uid, gid int
 }
 
+// hidesAll is the name of the file by which a layer hides all that the layers below have in a folder (OCI image
+// specification, layers, opaque whiteout).
+const hidesAll = ".wh..wh..opq"
+
 // newLayer asks has which folders the base has. owner is "uid:gid".
-func newLayer(entries []entry, owner string, has func(path string) (bool, error)) (layer, error) {
+func newLayer(entries []entry, replaced []string, owner string, has inside) (layer, error) {
 	uid, gid, _ := strings.Cut(owner, ":")
-	l := layer{entries: entries}
+	l := layer{entries: entries, replaced: replaced, folders: slices.Clone(replaced)}
 	var err error
 	if l.uid, err = strconv.Atoi(uid); err != nil {
 		return l, fmt.Errorf("image: the base's user %q: %w", owner, err)
@@ -30,6 +39,9 @@ func newLayer(entries []entry, owner string, has func(path string) (bool, error)
 		return l, fmt.Errorf("image: the base's user %q: %w", owner, err)
 	}
 	known := map[string]bool{"/": true}
+	for _, folder := range replaced {
+		known[folder] = false // as if the base did not have it
+	}
 	for _, e := range entries {
 		if err := l.addFolders(path.Dir(e.to), known, has); err != nil {
 			return l, err
@@ -39,9 +51,10 @@ func newLayer(entries []entry, owner string, has func(path string) (bool, error)
 	return l, nil
 }
 
-// addFolders adds a folder and its parents, the topmost first, as far as the base lacks them.
-func (l *layer) addFolders(folder string, known map[string]bool, has func(string) (bool, error)) error {
-	if there, looked := known[folder]; looked && (there || slices.Contains(l.folders, folder)) {
+// addFolders adds a folder and its parents, the topmost first, as far as the base lacks them. known tells of each
+// folder that was looked at whether the base has it.
+func (l *layer) addFolders(folder string, known map[string]bool, has inside) error {
+	if _, looked := known[folder]; looked {
 		return nil
 	}
 	if err := l.addFolders(path.Dir(folder), known, has); err != nil {
@@ -61,16 +74,26 @@ func (l *layer) addFolders(folder string, known map[string]bool, has func(string
 	return nil
 }
 
-// write writes the layer as a tar, always the same for the same inputs.
+// write writes the layer as a tar, always the same for the same inputs. An input that is not what it was when it was
+// collected is an error.
 func (l layer) write(to io.Writer) error {
+	var from contents
+	defer from.Close() //nolint:errcheck // only read
 	return l.writeWith(to, func(archive io.Writer, e entry) error {
-		content, err := e.open()
+		content, err := from.open(e.from)
 		if err != nil {
 			return err
 		}
 		defer content.Close() //nolint:errcheck // only read
-		_, err = io.Copy(archive, content)
-		return err
+		hash := sha256.New()
+		copied, err := io.CopyN(io.MultiWriter(archive, hash), content, e.size)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if copied != e.size || hex.EncodeToString(hash.Sum(nil)) != e.sum {
+			return fmt.Errorf("%s has changed since it was looked at: build again", e.from)
+		}
+		return nil
 	})
 }
 
@@ -90,6 +113,11 @@ func (l layer) writeWith(to io.Writer, content func(io.Writer, entry) error) err
 		header := &tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(folder, "/") + "/", Mode: 0o755, Uid: l.uid, Gid: l.gid}
 		if err := archive.WriteHeader(header); err != nil {
 			return fmt.Errorf("%s: %w", folder, err)
+		}
+		if slices.Contains(l.replaced, folder) {
+			if err := archive.WriteHeader(&tar.Header{Name: header.Name + hidesAll, Mode: 0o644, Uid: l.uid, Gid: l.gid}); err != nil {
+				return fmt.Errorf("%s: %w", folder, err)
+			}
 		}
 	}
 	for _, e := range l.entries {
