@@ -3,32 +3,83 @@ package driver
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/cutover/cutover/cutover"
 )
 
-// The words of wm.server.quiesce:getCurrentMode.
-const (
-	modeActive  = "ACTIVE"
-	modeQuiesce = "QUIESCE"
-)
-
-// Set quiesces a node with flush, or gives it a new life. It may be repeated: 409 means that quiescing has begun.
+// Set freezes a node, quiesces it with flush, or gets it back to work. It may be repeated: 409 means that it has begun.
 func (d *APIGateway) Set(ctx context.Context, target string, want cutover.State) error {
-	if want == cutover.Active {
-		d.forget(target)
-		return wakeByRestart(ctx, d.Containers, target)
+	if want == cutover.Quiesced {
+		return d.quiesce(ctx, target)
 	}
-	d.wants(target)
+	place, err := d.Containers.Locate(ctx, target)
+	if err != nil {
+		return err
+	}
+	d.forget(target)
+	if err := d.wakeFallout(ctx, target); err != nil {
+		return err
+	}
+	if !place.Running || d.quiescedNow(target, place) {
+		return d.Containers.Restart(ctx, target, d.Containers.QuiescedAt(target))
+	}
+	if mode, err := d.mode(ctx, place); err == nil && mode == modeQuiesce {
+		return d.Containers.Restart(ctx, target, place.StartedAt) // nobody asked it to be
+	}
+	if !d.Freeze {
+		return nil
+	}
+	return d.freeze(ctx, target, place, want == cutover.Frozen)
+}
+
+// freeze blocks changes of the configuration, or lets them through again.
+func (d *APIGateway) freeze(ctx context.Context, target string, place cutover.Place, on bool) error {
+	admin, err := d.at(place, d.AdminPort)
+	if err != nil {
+		return cutover.Permanent(err)
+	}
+	if on {
+		// Whether a frozen node lets ports be created is not documented; webhooks are configuration.
+		if err := d.ensureQuiescePort(ctx, admin); err != nil {
+			return fmt.Errorf("freeze %s: prepare the quiesce port %d: %w", target, d.QuiescePort, err)
+		}
+		d.listen(ctx, admin)
+	}
+	got, err := admin.call(ctx, http.MethodPut, "/rest/apigateway/quiescemode", map[string]any{"block": "designtime", "enable": on})
+	return accepted("block or unblock changes of "+target, got, err)
+}
+
+// quiesce blocks everything, flushes, and disables the package: the way back is a restart.
+func (d *APIGateway) quiesce(ctx context.Context, target string) error {
+	asked := d.request(target)
 	place, err := running(ctx, d.Containers, target)
 	if err != nil {
+		again := asked.quiesce
+		asked.quiesce = true
+		if d.Drain > 0 && again {
+			return nil // whether it has drained and ended is for Observe to say
+		}
 		return fmt.Errorf("quiesce %s: %w", target, err)
 	}
-	d.remember(target, place)
+	if asked.life == "" {
+		asked.life = place.Life
+		if d.diedBefore(target, place) {
+			asked.life = "an earlier one"
+		}
+	}
+	asked.quiesce = true
+	if d.Drain > 0 {
+		return d.shutDown(ctx, target, place)
+	}
 	if mode, err := d.mode(ctx, place); err == nil && mode == modeQuiesce {
 		return nil // it has begun: from here on only the surviving ports answer
+	}
+	if d.takesOthers() {
+		return cutover.Permanent(fmt.Errorf("%s is not quiesced, because that would take the other nodes out of service too: what it counted since its last flush may be lost", target))
 	}
 	admin, err := d.at(place, d.AdminPort)
 	if err != nil {
@@ -40,6 +91,8 @@ func (d *APIGateway) Set(ctx context.Context, target string, want cutover.State)
 	if err := d.canObserve(ctx, place); err != nil {
 		return fmt.Errorf("quiesce %s: its end could not be observed: %w", target, err)
 	}
+	asked.observable = true
+	d.listen(ctx, admin)
 	flush := d.Flush
 	if len(flush) == 0 {
 		flush = []string{"license_metrics", "performance_metrics", "subscription_quota"}
@@ -47,37 +100,130 @@ func (d *APIGateway) Set(ctx context.Context, target string, want cutover.State)
 	got, err := admin.call(ctx, http.MethodPut, "/rest/apigateway/quiescemode",
 		map[string]any{"block": "all", "flush": flush, "enable": true})
 	switch {
-	case err != nil:
-		return fmt.Errorf("quiesce %s: %w", target, err)
-	case got.status == http.StatusOK, got.status == http.StatusConflict:
-		return nil
-	case got.status == http.StatusUnauthorized:
-		return cutover.Permanent(fmt.Errorf("quiesce %s: %w", target, errCredentials))
-	case got.status == http.StatusBadRequest:
-		return cutover.Permanent(fmt.Errorf("quiesce %s: the node does not understand the request: %s", target, got.why()))
-	default:
+	case err == nil && got.status == http.StatusNotFound && (d.facts(target).NoQuiesceAll || d.isNew(target)):
+		return d.beginQuiesce(ctx, target, place, 1) // a version without quiescemode, as the plan says
+	case err == nil && got.status == http.StatusInternalServerError:
 		return fmt.Errorf("quiesce %s: %s (the quiesce port must be set, enabled, not suspended, with access mode allow)", target, got.why())
 	}
+	return accepted("quiesce "+target, got, err)
+}
+
+// accepted reads the answer of quiescemode.
+func accepted(doing string, got answer, err error) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", doing, err)
+	case got.status == http.StatusOK, got.status == http.StatusConflict: // 409: it is in effect already
+		return nil
+	case got.status == http.StatusUnauthorized:
+		return cutover.Permanent(fmt.Errorf("%s: %w", doing, errPrivilege))
+	case got.status == http.StatusBadRequest:
+		return cutover.Permanent(fmt.Errorf("%s: the node does not understand the request: %s", doing, got.why()))
+	default:
+		return fmt.Errorf("%s: %s", doing, got.why())
+	}
+}
+
+// shutDown asks once in a life: the vendor's other procedure, which waits for client sessions and then ends.
+func (d *APIGateway) shutDown(ctx context.Context, target string, place cutover.Place) error {
+	if d.request(target).sent {
+		return nil
+	}
+	if d.Containers.KeepDown != nil {
+		if err := d.Containers.KeepDown(ctx, target); err != nil {
+			return err
+		}
+	}
+	admin, err := d.at(place, d.AdminPort)
+	if err != nil {
+		return cutover.Permanent(fmt.Errorf("shut %s down: %w", target, err))
+	}
+	got, err := admin.call(ctx, http.MethodPost, "/rest/apigateway/shutdown",
+		map[string]any{"bounce": false, "option": "drain", "timeout": d.Drain, "quiesce": false})
+	if err := accepted("shut "+target+" down", got, err); err != nil {
+		return err
+	}
+	d.request(target).sent = true
+	return nil
+}
+
+// wakeFallout gives every other node a new life that left active when this one was quiesced: on a version where the
+// mode is the cluster's they all did, and nobody else would bring them back.
+func (d *APIGateway) wakeFallout(ctx context.Context, target string) error {
+	since := d.Containers.QuiescedAt(target)
+	if since.IsZero() {
+		return nil
+	}
+	gone, _ := d.peersLeft(ctx, target) // whose mode can't be told now is asked again
+	fallout := d.request(target).fallout
+	for _, peer := range gone {
+		fallout[peer], d.takesAll = false, true
+	}
+	for _, peer := range slices.Sorted(maps.Keys(fallout)) {
+		if fallout[peer] {
+			continue
+		}
+		if err := d.Containers.Restart(ctx, peer, since); err != nil {
+			return err
+		}
+		place, err := d.Containers.Locate(ctx, peer)
+		if err != nil {
+			return err
+		}
+		if !place.Running || !place.StartedAt.After(since) {
+			continue
+		}
+		if d.Containers.Moved != nil {
+			if err := d.Containers.Moved(ctx, peer); err != nil {
+				return err
+			}
+		}
+		fallout[peer] = true
+	}
+	return nil
 }
 
 // ensureQuiescePort creates, enables and sets the port as the vendor's cluster tutorial does. Every part may be
 // repeated.
 func (d *APIGateway) ensureQuiescePort(ctx context.Context, admin endpoint) error {
 	const alias, pkg = "QuiescePort", "WmRoot"
-	port := fmt.Sprint(d.QuiescePort)
-	got, err := admin.call(ctx, http.MethodPost, "/rest/apigateway/ports",
-		map[string]string{"factoryKey": "webMethods/HTTP", "pkg": pkg, "port": port, "portAlias": alias})
-	if err := expect(got, err, http.StatusCreated, http.StatusOK, http.StatusConflict, http.StatusBadRequest); err != nil {
-		return fmt.Errorf("create it: %w", err) // an existing port is refused with 400: whether it is good shows below
+	number := fmt.Sprint(d.QuiescePort)
+	got, err := admin.call(ctx, http.MethodGet, "/rest/apigateway/ports", nil)
+	if err := expect(got, err, http.StatusOK, http.StatusNotFound); err != nil {
+		return fmt.Errorf("look for it: %w", err)
 	}
-	got, err = admin.call(ctx, http.MethodPut, "/rest/apigateway/ports/enable",
-		map[string]string{"listenerKey": "HTTPListener@" + port, "pkg": pkg, "requestServiceStatus": ""})
-	if err := expect(got, err, http.StatusOK); err != nil {
-		return fmt.Errorf("enable it: %w", err)
+	var said struct {
+		Listeners []port `json:"listeners"`
 	}
-	got, err = admin.call(ctx, http.MethodPut, "/invoke/wm.server.quiesce/setQuiescePort", map[string]string{"portAlias": alias})
+	_ = got.decode(&said) // what can't be read is taken not to be there: creating it tells
+	there := port{Alias: alias, Package: pkg}
+	i := slices.IndexFunc(said.Listeners, func(p port) bool { return string(p.Port) == number })
+	if i >= 0 {
+		there = said.Listeners[i]
+	} else {
+		got, err = admin.call(ctx, http.MethodPost, "/rest/apigateway/ports",
+			map[string]string{"factoryKey": "webMethods/HTTP", "pkg": pkg, "port": number, "portAlias": alias})
+		// An existing port is refused with 400: whether it is good shows below.
+		if err := expect(got, err, http.StatusCreated, http.StatusOK, http.StatusConflict, http.StatusBadRequest); err != nil {
+			return fmt.Errorf("create it: %w", err)
+		}
+	}
+	if !there.Enabled.yes() {
+		got, err = admin.call(ctx, http.MethodPut, "/rest/apigateway/ports/enable",
+			map[string]string{"listenerKey": "HTTPListener@" + number, "pkg": string(there.Package), "requestServiceStatus": ""})
+		if err := expect(got, err, http.StatusOK); err != nil {
+			return fmt.Errorf("enable it: %w", err)
+		}
+	}
+	got, err = admin.call(ctx, http.MethodPut, "/invoke/wm.server.quiesce/setQuiescePort", map[string]string{"portAlias": string(there.Alias)})
 	if err := expect(got, err, http.StatusOK); err != nil {
 		return fmt.Errorf("set it: %w", err)
+	}
+	var set struct {
+		Message loose `json:"message"`
+	}
+	if got.decode(&set) == nil && strings.EqualFold(string(set.Message), "INVALID") {
+		return fmt.Errorf("set it: %s", got.why())
 	}
 	return nil
 }
@@ -87,53 +233,11 @@ func expect(got answer, err error, statuses ...int) error {
 	case err != nil:
 		return err
 	case got.status == http.StatusUnauthorized:
-		return cutover.Permanent(errCredentials)
+		return cutover.Permanent(errPrivilege)
 	case !slices.Contains(statuses, got.status):
 		return fmt.Errorf("%s", got.why())
 	}
 	return nil
-}
-
-// Observe tells a node's workload from its mode, read on a port that survives quiescing, and from /health on the
-// quiesce port, which answers 200 for as long as quiescing goes on. Silence alone proves nothing: a crash is silent
-// too.
-func (d *APIGateway) Observe(ctx context.Context, target string) (cutover.Observation, error) {
-	place, err := d.Containers.Locate(ctx, target)
-	if err != nil {
-		return cutover.Observation{}, err
-	}
-	if died := d.diedQuiescing(target, place); died != "" {
-		return cutover.Observation{Detail: died, Doomed: died}, nil
-	}
-	if !place.Running {
-		return cutover.Observation{Detail: "the container does not run", Doomed: d.hopeless(target)}, nil
-	}
-	mode, err := d.mode(ctx, place)
-	if err != nil {
-		return cutover.Observation{}, fmt.Errorf("ask %s for its mode: %w", target, err)
-	}
-	if mode == modeActive {
-		if since := d.Containers.QuiescedAt(target); !since.IsZero() && !place.StartedAt.After(since) {
-			return cutover.Observation{Detail: "active, but a request to quiesce may still be under way"}, nil
-		}
-		ready, detail, err := d.Ready(ctx, target, place)
-		if err != nil || !ready {
-			return cutover.Observation{Detail: detail}, err
-		}
-		return cutover.Observation{State: cutover.Active, Detail: detail}, nil
-	}
-	survivor, err := d.at(place, d.QuiescePort)
-	if err != nil {
-		return cutover.Observation{}, err
-	}
-	health, err := survivor.call(ctx, http.MethodGet, "/rest/apigateway/health", nil)
-	if err != nil {
-		return cutover.Observation{}, fmt.Errorf("ask %s for its health on the quiesce port: %s", target, brief(err))
-	}
-	if health.status == http.StatusOK {
-		return d.quiescing(ctx, survivor), nil
-	}
-	return cutover.Observation{State: cutover.Quiesced, Detail: fmt.Sprintf("mode QUIESCE, package disabled (%d)", health.status)}, nil
 }
 
 // canObserve makes sure, before a node is quiesced, that the port answers on which its end will be seen.
@@ -152,110 +256,16 @@ func (d *APIGateway) canObserve(ctx context.Context, place cutover.Place) error 
 	return nil
 }
 
-// quiescing tells how far a node has come whose package still answers. Its status is documented for designtime only,
-// so that only a plain failure is believed.
-func (d *APIGateway) quiescing(ctx context.Context, survivor endpoint) cutover.Observation {
-	seen := cutover.Observation{Detail: "quiescing: requests in flight and flush"}
-	got, err := survivor.call(ctx, http.MethodGet, "/rest/apigateway/quiescemode", nil)
-	if err != nil || got.status != http.StatusOK {
-		return seen
+// request is what is remembered of a target.
+func (d *APIGateway) request(target string) *request {
+	if d.requests[target] == nil {
+		d.requests[target] = &request{fallout: map[string]bool{}}
 	}
-	var said struct {
-		Status        string `json:"status"`
-		FailureReason string `json:"failureReason"`
-	}
-	if got.decode(&said) == nil && said.Status == "failure" {
-		seen.Doomed = "quiescing failed: " + said.FailureReason
-	}
-	return seen
+	return d.requests[target]
 }
 
-// mode asks on the diagnostic port, which has threads of its own, and on the quiesce port where that is shut.
-func (d *APIGateway) mode(ctx context.Context, place cutover.Place) (string, error) {
-	var last error
-	for _, port := range []int{d.DiagnosticPort, d.QuiescePort, d.AdminPort} {
-		at, err := d.at(place, port)
-		if err != nil {
-			last = err
-			continue
-		}
-		got, err := at.call(ctx, http.MethodGet, "/invoke/wm.server.quiesce/getCurrentMode", nil)
-		switch {
-		case err != nil:
-			last = err
-		case got.status == http.StatusUnauthorized:
-			return "", errCredentials
-		case got.status != http.StatusOK:
-			last = fmt.Errorf("getCurrentMode on port %d: %s", port, got.why())
-		default:
-			return decodeMode(got)
-		}
-	}
-	return "", last
-}
-
-// decodeMode reads either of the two fields that have been seen in this answer.
-func decodeMode(got answer) (string, error) {
-	var said struct {
-		Mode          string `json:"mode"`
-		IsQuiesceMode any    `json:"isQuiesceMode"`
-	}
-	if err := got.decode(&said); err != nil {
-		return "", err
-	}
-	switch {
-	case said.Mode == modeActive, said.Mode == modeQuiesce:
-		return said.Mode, nil
-	case said.Mode == "" && fmt.Sprint(said.IsQuiesceMode) == "true":
-		return modeQuiesce, nil
-	case said.Mode == "" && fmt.Sprint(said.IsQuiesceMode) == "false":
-		return modeActive, nil
-	}
-	return "", fmt.Errorf("getCurrentMode: unknown mode in %s", got.why())
-}
-
-// remember keeps the life in which a target was first asked to quiesce.
-func (d *APIGateway) remember(target string, place cutover.Place) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if _, known := d.lives[target]; !known {
-		d.lives[target] = place.StartedAt
-	}
-}
-
-// diedQuiescing says so when the life in which a target was asked to quiesce is over.
-func (d *APIGateway) diedQuiescing(target string, place cutover.Place) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	began, asked := d.lives[target]
-	if !asked || (place.Running && place.StartedAt.Equal(began)) {
-		return ""
-	}
-	return "the container stopped while it was quiescing: metrics, licence and quota data since the last flush may be lost"
-}
-
-// wants is called when a target is asked to quiesce, forget when a new life is wanted.
-func (d *APIGateway) wants(target string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.quiesce[target] = true
-}
-
+// forget is called when a target is wanted at work again in the life that it is in.
 func (d *APIGateway) forget(target string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.lives, target)
-	delete(d.quiesce, target)
+	fallout := d.request(target).fallout
+	d.requests[target] = &request{fallout: fallout}
 }
-
-// hopeless says why a container that does not run can't be quiesced any more, if that is what is wanted.
-func (d *APIGateway) hopeless(target string) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.quiesce[target] {
-		return ""
-	}
-	return "the container does not run: metrics, licence and quota data since the last flush are lost"
-}
-
-var _ Driver = (*APIGateway)(nil)

@@ -3,6 +3,7 @@ package driver
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
+	"syscall"
 
 	"github.com/cutover/cutover/cutover"
 )
@@ -25,19 +28,19 @@ type endpoint struct {
 }
 
 // newClient follows no redirect, keeps no connection open (the product's drain must not see ours) and uses no proxy.
-func newClient() *http.Client {
+func newClient(secure *tls.Config) *http.Client {
 	return &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil},
+		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil, TLSClientConfig: secure},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-func endpointAt(client *http.Client, place cutover.Place, containerPort int, user, password string) (endpoint, error) {
+func endpointAt(client *http.Client, scheme string, place cutover.Place, containerPort int, user, password string) (endpoint, error) {
 	port := place.Port(containerPort)
 	if place.Address == "" || port == 0 {
 		return endpoint{}, fmt.Errorf("port %d of the container can't be reached: it is not published", containerPort)
 	}
-	return endpoint{client, "http://" + net.JoinHostPort(place.Address, strconv.Itoa(port)), user, password}, nil
+	return endpoint{client, scheme + "://" + net.JoinHostPort(place.Address, strconv.Itoa(port)), user, password}, nil
 }
 
 // answer is a complete HTTP answer.
@@ -109,4 +112,45 @@ func brief(err error) string {
 		return "no answer in time"
 	}
 	return err.Error()
+}
+
+// refusedConnection reports whether nobody listens there.
+func refusedConnection(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+
+// cutOff reports whether the other side does not answer any more: nobody listens, or the connection was closed. Being
+// slow is another thing.
+func cutOff(err error) bool {
+	return refusedConnection(err) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// loose is text that a product sends as a JSON string in one version and as a number or a boolean in another.
+type loose string
+
+// UnmarshalJSON takes a string as it is, null as nothing, and anything else as it is written.
+func (l *loose) UnmarshalJSON(raw []byte) error {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		*l = loose(text)
+		return nil
+	}
+	*l = loose(raw)
+	return nil
+}
+
+// yes reports whether it says so, in any of the spellings of these products.
+func (l loose) yes() bool {
+	switch strings.ToLower(string(l)) {
+	case "true", "yes", "1", "on":
+		return true
+	}
+	return false
+}
+
+// number is the number in it, or 0.
+func (l loose) number() int {
+	n, err := strconv.Atoi(strings.TrimSpace(string(l)))
+	if err != nil {
+		return 0
+	}
+	return n
 }

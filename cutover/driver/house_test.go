@@ -1,12 +1,19 @@
 package driver_test
 
 import (
+	"bytes"
 	"context"
-	"net"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,67 +23,103 @@ import (
 	"github.com/cutover/cutover/integration/standin/gateway/node"
 )
 
-// house keeps one stand-in gateway as an engine would keep its container: it can be located, and be given a new
-// life on the same ports.
+const password = "s3cret-manage"
+
+// town is a fleet of stand-ins on one data store, as an engine would keep its containers: they can be located, and be
+// given a new life on the same ports. What a driver is told of them beyond that is set by the test.
+type town struct {
+	*testing.T
+	data   *store.Store
+	url    string
+	houses map[string]*house
+
+	facts        driver.Facts
+	planned      bool                         // there is a plan: facts and peers are known
+	hashes       map[string]map[string]string // by container and path
+	now, next    map[string]string            // environments
+	keptDown     []string
+	quiesceBegan time.Time
+}
+
+// house is one stand-in.
 type house struct {
 	*testing.T
-	faults string
-	home   string
-	data   string
-	ports  map[int]int // container port to the real one
+	name    string
+	home    string
+	address string // its own, so that every house has the usual ports
+	env     map[string]string
 
 	mu        sync.Mutex
 	node      *node.Node
+	exit      node.Exit
 	ended     chan struct{}
+	cut       context.CancelFunc // ends it abruptly
 	startedAt time.Time
 	quiesced  time.Time // when the runner's journal says that it may have been asked to
 }
 
-const password = "s3cret-manage"
-
-func newHouse(t *testing.T, faults string) *house {
+func newTown(t *testing.T) *town {
 	t.Helper()
-	data := httptest.NewServer(store.New(nil))
-	t.Cleanup(data.Close)
-	h := &house{
-		T: t, faults: faults, home: t.TempDir(), data: data.URL,
-		ports: map[int]int{5555: freePort(t), 9999: freePort(t), 4444: freePort(t)},
+	data := store.New(nil)
+	server := httptest.NewServer(data)
+	t.Cleanup(server.Close)
+	return &town{T: t, data: data, url: server.URL, houses: map[string]*house{}, hashes: map[string]map[string]string{}}
+}
+
+// add starts a stand-in with these variables beside the usual ones.
+func (w *town) add(name string, env map[string]string) *house {
+	w.Helper()
+	n := addresses.Add(1)
+	h := &house{T: w.T, name: name, home: w.TempDir(), address: fmt.Sprintf("127.2.%d.%d", n/250, n%250+1)}
+	h.env = map[string]string{
+		"GATEWAY_NODE": name, "DATASTORE": w.url, "GATEWAY_HOST": h.address, "HOME_IS": h.home,
+		"GATEWAY_PASSWORD": password, "GATEWAY_START": "10ms", "GATEWAY_ENGINE_DELAY": "10ms",
+		"GATEWAY_QUIESCE_TIME": "300ms", "GATEWAY_STOP_TIME": "1ms", "SCHEDULER_NAME": name,
 	}
-	for _, name := range []string{"WmRoot", "WmPublic", "WmAPIGateway"} {
+	maps.Copy(h.env, env)
+	for _, name := range []string{"WmRoot", "WmPublic", "WmAPIGateway", "WmAdmin"} {
 		if err := os.MkdirAll(filepath.Join(h.home, "packages", name), 0o755); err != nil {
-			t.Fatal(err)
+			w.Fatal(err)
 		}
 		if err := os.WriteFile(filepath.Join(h.home, "packages", name, "manifest.v3"), []byte("<Values/>"), 0o600); err != nil {
-			t.Fatal(err)
+			w.Fatal(err)
 		}
 	}
+	w.houses[name] = h
 	h.start()
-	t.Cleanup(h.kill)
+	w.Cleanup(func() { h.cut(); <-h.ended })
 	return h
 }
 
+var addresses atomic.Int64
+
+// newHouse is a town with one stand-in that has these faults.
+func newHouse(t *testing.T, faults string) (*town, *house) {
+	t.Helper()
+	w := newTown(t)
+	return w, w.add("gw-1", map[string]string{"GATEWAY_FAULT": faults})
+}
+
 func (h *house) start() {
-	cfg, err := node.FromEnv(func(key string) string {
-		return map[string]string{
-			"GATEWAY_NODE": "gw-1", "HOME_IS": h.home, "DATASTORE": h.data, "GATEWAY_HOST": "127.0.0.1",
-			"GATEWAY_PASSWORD": password, "GATEWAY_START": "10ms", "GATEWAY_ENGINE_DELAY": "10ms",
-			"GATEWAY_QUIESCE_TIME": "300ms", "GATEWAY_STOP_TIME": "1ms", "GATEWAY_FAULT": h.faults,
-		}[key]
-	})
+	cfg, err := node.FromEnv(func(key string) string { return h.env[key] })
 	if err != nil {
 		h.Fatal(err)
 	}
-	cfg.AdminPort, cfg.DiagnosticPort = h.ports[5555], h.ports[9999]
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.node, h.ended, h.startedAt = node.New(cfg), make(chan struct{}), time.Now()
+	var ctx context.Context
+	ctx, h.cut = context.WithCancel(context.Background())
 	go func(n *node.Node, ended chan struct{}) {
 		defer close(ended)
-		n.Run(context.Background())
+		exit, _ := n.Run(ctx)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.exit = exit
 	}(h.node, h.ended)
 }
 
-// kill ends the node, as a crash of its host would.
+// kill ends the node, as a stop signal would.
 func (h *house) kill() {
 	h.mu.Lock()
 	n, ended := h.node, h.ended
@@ -94,43 +137,14 @@ func (h *house) running() bool {
 	}
 }
 
-// containers is the house as a driver sees it.
-func (h *house) containers() driver.Containers {
-	return driver.Containers{
-		Locate: func(context.Context, string) (cutover.Place, error) {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			if !h.running() {
-				return cutover.Place{ID: "1"}, nil
-			}
-			return h.placeLocked(), nil
-		},
-		Restart: func(_ context.Context, _ string, since time.Time) error {
-			h.mu.Lock()
-			again := h.startedAt.After(since) && h.running()
-			h.mu.Unlock()
-			if !again {
-				h.kill()
-				h.start()
-			}
-			return nil
-		},
-		QuiescedAt: func(string) time.Time {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			return h.quiesced
-		},
-	}
-}
-
+// place is where the house is, as an engine tells it.
 func (h *house) place() cutover.Place {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.placeLocked()
-}
-
-func (h *house) placeLocked() cutover.Place {
-	return cutover.Place{ID: "1", Running: true, StartedAt: h.startedAt, Address: "127.0.0.1", Published: h.ports}
+	if !h.running() {
+		return cutover.Place{ID: h.name, ExitCode: h.exit.Code}
+	}
+	return cutover.Place{ID: h.name, Running: true, StartedAt: h.startedAt, Life: h.startedAt.String(), Address: h.address}
 }
 
 // journal notes, as the runner's journal does, that a request to quiesce is about to be made.
@@ -140,12 +154,134 @@ func (h *house) journal() {
 	h.quiesced = time.Now()
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// containers is the town as a driver sees it.
+func (w *town) containers() driver.Containers {
+	return driver.Containers{
+		Locate: func(_ context.Context, target string) (cutover.Place, error) {
+			h, ok := w.houses[target]
+			if !ok {
+				return cutover.Place{}, fmt.Errorf("no container is called %s", target)
+			}
+			return h.place(), nil
+		},
+		Restart: func(_ context.Context, target string, since time.Time) error {
+			h := w.houses[target]
+			if place := h.place(); !place.Running || !place.StartedAt.After(since) {
+				h.kill()
+				h.start()
+			}
+			return nil
+		},
+		KeepDown: func(_ context.Context, target string) error {
+			w.keptDown = append(w.keptDown, target)
+			return nil
+		},
+		QuiescedAt: func(target string) time.Time {
+			h := w.houses[target]
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return h.quiesced
+		},
+		KeepUp:       func(context.Context, string) error { return nil },
+		QuiesceBegan: func(string) time.Time { return w.quiesceBegan },
+		Facts:        func(string) (driver.Facts, bool) { return w.facts, w.planned },
+		Old: func(target string) string {
+			if !w.planned || !isNew(target) {
+				return ""
+			}
+			return strings.TrimSuffix(target, filepath.Ext(target))
+		},
+		Peers: func(target string) []driver.Peer {
+			var peers []driver.Peer
+			for _, name := range slices.Sorted(maps.Keys(w.houses)) {
+				if w.planned && name != target {
+					peers = append(peers, driver.Peer{Name: name, New: isNew(name)})
+				}
+			}
+			return peers
+		},
+		Hashes: func(_ context.Context, target string, paths []string) (map[string]string, error) {
+			found := map[string]string{}
+			for _, path := range paths {
+				if hash, ok := w.hashes[target][path]; ok {
+					found[path] = hash
+				}
+			}
+			return found, nil
+		},
+		Environment: func(context.Context, string) (now, next map[string]string, err error) { return w.now, w.next, nil },
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// isNew reports whether a name is that of a container which a rollout made.
+func isNew(name string) bool { return filepath.Ext(name) != "" }
+
+// enqueue puts n messages into a queue of the data store.
+func (w *town) enqueue(queue string, n int) {
+	w.Helper()
+	var ids []string
+	for i := range n {
+		ids = append(ids, fmt.Sprintf("%s-%d", queue, i+1))
+	}
+	body, err := json.Marshal(map[string]any{"ids": ids})
+	if err != nil {
+		w.Fatal(err)
+	}
+	response, err := http.Post(w.url+"/queues/"+queue, "application/json", bytes.NewReader(body))
+	if err != nil {
+		w.Fatal(err)
+	}
+	response.Body.Close()
+}
+
+// queue is what became of the messages.
+func (w *town) queue(name string) store.Queue {
+	w.Helper()
+	var q store.Queue
+	response, err := http.Get(w.url + "/queues/" + name)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(&q); err != nil {
+		w.Fatal(err)
+	}
+	return q
+}
+
+// server is what every driver needs to reach the stand-ins in a town.
+func (w *town) server() driver.Server {
+	return driver.Server{User: "Administrator", Password: password, Containers: w.containers()}
+}
+
+// await polls for up to ten seconds.
+func await(t *testing.T, what string, seen func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !seen(); <-time.After(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not seen: %s", what)
+		}
+	}
+}
+
+// ready polls until a driver finds a house ready, can't tell, or says one of these things.
+func (h *house) ready(d driver.Driver, until ...string) (ok bool, detail string, err error) {
+	h.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
+		ok, detail, err = d.Ready(h.Context(), h.name, h.place())
+		if ok || err != nil || slices.ContainsFunc(until, func(said string) bool { return strings.Contains(detail, said) }) {
+			break
+		}
+	}
+	return ok, detail, err
+}
+
+// mustBeReady fails the test when it does not become ready.
+func (h *house) mustBeReady(d driver.Driver) string {
+	h.Helper()
+	ok, detail, err := h.ready(d)
+	if !ok {
+		h.Fatalf("%s is not ready: %s, %v", h.name, detail, err)
+	}
+	return detail
 }

@@ -27,13 +27,13 @@ func NewHTTP(d HTTP) *HTTP {
 	if d.ReadyStatus == 0 {
 		d.ReadyStatus = http.StatusOK
 	}
-	d.client, d.quiesce = sync.OnceValue(newClient), map[string]bool{}
+	d.client, d.quiesce = sync.OnceValue(func() *http.Client { return newClient(nil) }), map[string]bool{}
 	return &d
 }
 
 // Ready asks the readiness URL.
 func (d *HTTP) Ready(ctx context.Context, _ string, place cutover.Place) (bool, string, error) {
-	at, err := endpointAt(d.client(), place, d.Port, "", "")
+	at, err := endpointAt(d.client(), "http", place, d.Port, "", "")
 	if err != nil {
 		return false, "", err
 	}
@@ -44,24 +44,25 @@ func (d *HTTP) Ready(ctx context.Context, _ string, place cutover.Place) (bool, 
 	return got.status == d.ReadyStatus, fmt.Sprintf("%s: %d", d.ReadyPath, got.status), nil
 }
 
-// Ladder has quiesced where a URL for it is configured.
-func (d *HTTP) Ladder() []cutover.State {
-	if d.QuiescePath == "" {
-		return nil
+// Procedure has quiesced where a URL for it is configured.
+func (d *HTTP) Procedure([]Facts) Procedure {
+	p := Procedure{Readiness: "its readiness URL", Prepares: "quiesce: let go of what it holds in memory"}
+	if d.QuiescePath != "" {
+		p.Ladder = []cutover.State{cutover.Active, cutover.Quiesced}
 	}
-	return []cutover.State{cutover.Active, cutover.Quiesced}
+	return p
 }
 
-// Check asks the readiness URL of a container that serves.
-func (d *HTTP) Check(ctx context.Context, target string, place cutover.Place) []error {
+// Survey asks the readiness URL of a container that serves.
+func (d *HTTP) Survey(ctx context.Context, target string, place cutover.Place) (Facts, []error) {
 	ready, detail, err := d.Ready(ctx, target, place)
 	switch {
 	case err != nil:
-		return []error{fmt.Errorf("%s: %w", target, err)}
+		return Facts{}, []error{fmt.Errorf("%s: %w", target, err)}
 	case !ready:
-		return []error{fmt.Errorf("%s serves, but by driver.ready it is not ready (%s): check driver.port, driver.ready and driver.expect", target, detail)}
+		return Facts{}, []error{fmt.Errorf("%s serves, but by driver.ready it is not ready (%s): check driver.port, driver.ready and driver.expect", target, detail)}
 	}
-	return nil
+	return Facts{}, nil
 }
 
 // Set posts to the quiesce URL, or restarts the container, which is the way back.
@@ -99,7 +100,7 @@ func (d *HTTP) Observe(ctx context.Context, target string) (cutover.Observation,
 		}
 		return seen, nil
 	}
-	at, err := endpointAt(d.client(), place, d.Port, "", "")
+	at, err := endpointAt(d.client(), "http", place, d.Port, "", "")
 	if err != nil {
 		return cutover.Observation{}, err
 	}
@@ -126,27 +127,5 @@ func (d *HTTP) at(ctx context.Context, target string) (endpoint, error) {
 	if err != nil {
 		return endpoint{}, err
 	}
-	return endpointAt(d.client(), place, d.Port, "", "")
-}
-
-// running locates a container that must be running.
-func running(ctx context.Context, containers Containers, target string) (cutover.Place, error) {
-	place, err := containers.Locate(ctx, target)
-	if err != nil {
-		return place, err
-	}
-	if !place.Running {
-		return place, fmt.Errorf("%s does not run", target)
-	}
-	return place, nil
-}
-
-// wakeByRestart is the way back of every product whose quiesce can't be undone: a new life for the container, unless
-// it was never asked to quiesce or has begun one since.
-func wakeByRestart(ctx context.Context, containers Containers, target string) error {
-	since := containers.QuiescedAt(target)
-	if since.IsZero() {
-		return nil
-	}
-	return containers.Restart(ctx, target, since)
+	return endpointAt(d.client(), "http", place, d.Port, "", "")
 }

@@ -61,15 +61,15 @@ func TestHTTPKeepsTheContract(t *testing.T) {
 	})
 }
 
-func TestHTTPCheckNamesTheKeys(t *testing.T) {
+func TestHTTPSurveyNamesTheKeys(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	d := driver.NewHTTP(driver.HTTP{Port: 8080, ReadyPath: "/healthz"})
-	problems := d.Check(t.Context(), "web-1", placeOf(t, server.URL))
+	_, problems := d.Survey(t.Context(), "web-1", placeOf(t, server.URL))
 	if len(problems) != 1 || !strings.Contains(problems[0].Error(), "/healthz: 404") || !strings.Contains(problems[0].Error(), "driver.ready") {
 		t.Errorf("got %v", problems)
 	}
-	if len(d.Ladder()) != 0 {
+	if len(d.Procedure(nil).Ladder) != 0 {
 		t.Error("a ladder without anything to ask for")
 	}
 }
