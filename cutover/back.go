@@ -1,11 +1,18 @@
 package cutover
 
+import (
+	"slices"
+	"time"
+)
+
 // Back is the way back from a plan whose step at the given position (counted from 0) may be in flight: the same
-// rungs backwards, that step included. Three things differ from a plain reversal:
-//   - old containers of one batch are started again together, because starting is what takes minutes;
+// rungs backwards, that step included. Four things differ from a plain reversal:
+//   - old containers of one batch are started again together, because starting is what takes minutes, unless a new one
+//     that consumes exclusively would have to be suspended in between;
 //   - steps that only watch have nothing to undo;
 //   - a new container that may have served is quiesced before it is stopped, so that what it counted is not lost.
-//     Where that fails the way back goes on, and says so: the fleet is worth more than the figures of a bad image.
+//     The same goes for one that works without the load balancers. Where that fails the way back goes on, and says so: the fleet is worth more than the figures of a bad image;
+//   - it ends with a look at the whole fleet.
 //
 // It is pure: the journal keeps the position, not the steps.
 func (p Plan) Back(at int) []Step {
@@ -18,7 +25,28 @@ func (p Plan) Back(at int) []Step {
 		back = append(back, p.backOfBatch(p.Steps[start:end+1])...)
 		end = start - 1
 	}
-	return back
+	return append(back, p.asBefore()...)
+}
+
+// asBefore is how every way back ends: the promise is that the fleet serves as it did, also the nodes that no step had
+// moved. A failing step may have taken them down with it: then they are started, woken and registered where they are
+// now. Nodes that did not serve when the plan was made are left alone.
+func (p Plan) asBefore() []Step {
+	var names []string
+	for _, node := range p.World.Nodes {
+		if node.Member == Serving {
+			names = append(names, node.Name)
+		}
+	}
+	t := p.Spec.Budgets
+	look := func(kind Kind, state State, timeout time.Duration) Step {
+		return Step{Kind: kind, Targets: names, From: state, To: state, Cause: "as it was before", Batch: -1, Timeout: timeout, OnTimeout: Fail}
+	}
+	steps := []Step{look(Container, Healthy, t.Stop+t.Start)}
+	if len(p.Spec.Ladder) > 1 {
+		steps = append(steps, look(Workload, Active, t.Stop+t.Start))
+	}
+	return append(steps, look(Member, Serving, t.Join))
 }
 
 // CanGoBack reports whether neither the step at that position nor any before it is one-way.
@@ -34,13 +62,17 @@ func (p Plan) CanGoBack(at int) bool {
 func (p Plan) backOfBatch(steps []Step) []Step {
 	back := make([]Step, 0, len(steps))
 	starts := -1 // position of the one step that starts old containers again
-	served := false
+	served, flushed := false, map[string]bool{}
 	for i := len(steps) - 1; i >= 0; i-- {
 		if steps[i].Watches() {
 			continue
 		}
 		undo := steps[i].undo()
-		if undo.Kind == Container && undo.To == Healthy {
+		if undo.Kind == Container && undo.To == Stopped && p.Spec.Consumers == Overlap {
+			// It works without the load balancers, so it may hold something although it never served.
+			back = append(back, p.flush(undo.without(flushed))...)
+		}
+		if undo.Kind == Container && undo.To == Healthy && p.Spec.Consumers != Exclusive {
 			if starts >= 0 {
 				back[starts] = back[starts].with(undo.Targets)
 				continue
@@ -54,6 +86,9 @@ func (p Plan) backOfBatch(steps []Step) []Step {
 		case undo.Kind == Member && undo.To == Out && served:
 			back = append(back, p.flush(undo)...)
 			served = false
+			for _, name := range undo.Targets {
+				flushed[name] = true
+			}
 		}
 	}
 	return back
@@ -65,14 +100,22 @@ func (s Step) with(targets []string) Step {
 	return s
 }
 
-// flush quiesces new containers that have just been taken out.
+// without is the same step without some of its targets.
+func (s Step) without(names map[string]bool) Step {
+	s.Targets = slices.DeleteFunc(slices.Clone(s.Targets), func(name string) bool { return names[name] })
+	return s
+}
+
+// flush quiesces new containers that have just been taken out, one after the other.
 func (p Plan) flush(out Step) []Step {
 	var steps []Step
-	for i := 1; i < len(p.Spec.Ladder); i++ {
-		steps = append(steps, Step{
-			Kind: Workload, Targets: out.Targets, From: p.Spec.Ladder[i-1], To: p.Spec.Ladder[i],
-			Cause: p.Spec.Prepares, Batch: out.Batch, Timeout: p.Spec.Budgets.Quiesce, OnTimeout: Warn,
-		})
+	for j := range out.Targets {
+		for i := 1; i < len(p.Spec.Ladder); i++ {
+			steps = append(steps, Step{
+				Kind: Workload, Targets: out.Targets[j : j+1 : j+1], From: p.Spec.Ladder[i-1], To: p.Spec.Ladder[i],
+				Cause: p.Spec.climb(i), Batch: out.Batch, Timeout: p.Spec.Budgets.Quiesce, OnTimeout: Warn,
+			})
+		}
 	}
 	return steps
 }

@@ -26,16 +26,34 @@ func Build(spec Spec, seen World) (Plan, error) {
 		return plan, nil
 	}
 	b := builder{spec: spec, plan: &plan}
+	if spec.Strategy.Kind == Cluster {
+		plan.Spec.Strategy.MaxSurge = max(spec.Strategy.MaxSurge, len(plan.Pairs))
+		b.wholeSet(plan.Pairs)
+		b.finish()
+		return plan, nil
+	}
 	b.batch(plan.Pairs[:1]) // an unproven image meets one node's traffic first
-	for group := range slices.Chunk(plan.Pairs[1:], min(spec.Strategy.Start, spec.Strategy.MaxSurge)) {
+	for group := range slices.Chunk(plan.Pairs[1:], b.together()) {
 		b.batch(group)
 	}
 	b.finish()
 	return plan, nil
 }
 
+// together is how many new containers are started at a time. A node that is frozen while its replacement starts is
+// shifted before the next one is.
+func (b *builder) together() int {
+	if b.spec.Strategy.Kind == BlueGreen {
+		return 1
+	}
+	return min(b.spec.Strategy.Start, b.spec.Strategy.MaxSurge)
+}
+
 func withDefaults(spec Spec, seen World) Spec {
 	s := &spec.Strategy
+	if s.Kind == "" {
+		s.Kind = Rolling
+	}
 	if s.MinServing == 0 {
 		s.MinServing = serving(seen)
 	}
@@ -69,6 +87,9 @@ func refuse(spec Spec, seen World) error {
 		say("plan: strategy.min_serving is %d, but only %d members serve now: lower it, or bring the missing ones back first",
 			spec.Strategy.MinServing, n)
 	}
+	if spec.Strategy.Kind == BlueGreen && !slices.Contains(spec.Ladder, Frozen) {
+		say("plan: strategy.kind is bluegreen, which freezes the old node's configuration, and driver %s can't do that: use rolling", spec.Driver)
+	}
 	taken := map[string]string{}
 	for _, node := range seen.Nodes {
 		taken[node.Name] = node.Name
@@ -101,7 +122,7 @@ func notReady(spec Spec, node Node) []string {
 			what = "in no known state"
 		}
 		if node.Detail != "" {
-			what += " (" + node.Detail + ")"
+			what += " (" + strings.ReplaceAll(node.Detail, "\n", ", ") + ")"
 		}
 		wrong = append(wrong, fmt.Sprintf("%s as a %s, not %s", what, kind, want))
 	}
@@ -114,11 +135,12 @@ func notReady(spec Spec, node Node) []string {
 }
 
 type builder struct {
-	spec    Spec
-	plan    *Plan
-	count   int      // batches so far
-	shifted []string // new containers that serve
-	watched bool     // in this batch
+	spec     Spec
+	plan     *Plan
+	count    int      // batches so far
+	shifted  []string // new containers that serve
+	watched  bool     // in this batch
+	quiesced bool     // somebody has been
 }
 
 func (b *builder) add(step Step) {
@@ -131,15 +153,15 @@ func (b *builder) add(step Step) {
 
 // batch starts the new containers of some pairs together, then shifts the nodes, a few at a time.
 func (b *builder) batch(pairs []Pair) {
-	t, s := b.spec.Budgets, b.spec.Strategy
-	b.add(Step{
-		Kind: Container, Targets: news(pairs), From: Absent, To: Stopped,
-		Cause: "create from " + b.spec.Image.Ref, Timeout: t.Create, UndoTimeout: t.Stop,
-	})
-	b.add(Step{
-		Kind: Container, Targets: news(pairs), From: Stopped, To: Healthy,
-		Cause: b.readiness(), Timeout: t.Start, UndoTimeout: t.Stop, Hold: s.Hold,
-	})
+	s := b.spec.Strategy
+	if s.Kind == BlueGreen {
+		b.add(Step{
+			Kind: Workload, Targets: olds(pairs), From: Active, To: Frozen,
+			Cause: b.spec.climb(1), Timeout: b.spec.Budgets.Quiesce, UndoTimeout: b.spec.Budgets.Quiesce,
+		})
+	}
+	b.create(pairs)
+	b.start(pairs)
 	b.watched = false
 	for shifted := range slices.Chunk(pairs, s.Shift) {
 		b.shift(shifted)
@@ -147,23 +169,66 @@ func (b *builder) batch(pairs []Pair) {
 	b.count++
 }
 
+// wholeSet starts a new container for every old one, lets all of them serve, and then retires the old ones: out of
+// every load balancer together, quiesced one after the other.
+func (b *builder) wholeSet(pairs []Pair) {
+	b.create(pairs)
+	for group := range slices.Chunk(pairs, b.spec.Strategy.Start) {
+		b.start(group)
+	}
+	b.join(pairs)
+	b.shifted = append(b.shifted, news(pairs)...)
+	b.leave(pairs)
+	for i := range pairs {
+		b.quiesce(pairs[i : i+1])
+	}
+	b.stop(pairs)
+	b.count++
+}
+
 // shift lets the new containers serve, takes the old ones out, quiesces and stops them.
 func (b *builder) shift(pairs []Pair) {
-	t, s := b.spec.Budgets, b.spec.Strategy
-	old, fresh := olds(pairs), news(pairs)
+	b.join(pairs)
+	if !b.watched {
+		b.watch("still serving, before the next one leaves", 0)
+		b.watched = true
+	}
+	b.shifted = append(b.shifted, news(pairs)...)
+	b.leave(pairs)
+	b.quiesce(pairs)
+	b.stop(pairs)
+}
+
+func (b *builder) create(pairs []Pair) {
+	t := b.spec.Budgets
+	b.add(Step{
+		Kind: Container, Targets: news(pairs), From: Absent, To: Stopped,
+		Cause: "create from " + b.spec.Image.Ref, Timeout: t.Create, UndoTimeout: t.Stop,
+	})
+}
+
+func (b *builder) start(pairs []Pair) {
+	t := b.spec.Budgets
+	b.add(Step{
+		Kind: Container, Targets: news(pairs), From: Stopped, To: Healthy,
+		Cause: b.readiness(), Timeout: t.Start, UndoTimeout: t.Stop, Hold: b.spec.Strategy.Hold,
+	})
+}
+
+func (b *builder) join(pairs []Pair) {
+	t, fresh := b.spec.Budgets, news(pairs)
 	b.add(Step{
 		Kind: Member, Targets: fresh, From: Out, To: Drained,
 		Cause: "register in Consul, in maintenance", Timeout: t.Join, UndoTimeout: t.Join,
 	})
 	b.add(Step{
 		Kind: Member, Targets: fresh, From: Drained, To: Serving,
-		Cause: b.agreement(), Timeout: t.Join, UndoTimeout: t.Drain, Hold: s.Hold, OnTimeout: t.OnDrainTimeout,
+		Cause: b.agreement(), Timeout: t.Join, UndoTimeout: t.Drain, Hold: b.spec.Strategy.Hold, OnTimeout: t.OnDrainTimeout,
 	})
-	if !b.watched {
-		b.watch("still serving, before the next one leaves", 0)
-		b.watched = true
-	}
-	b.shifted = append(b.shifted, fresh...)
+}
+
+func (b *builder) leave(pairs []Pair) {
+	t, old := b.spec.Budgets, olds(pairs)
 	b.add(Step{
 		Kind: Member, Targets: old, From: Serving, To: Drained,
 		Cause: "no lb worker can reach it, nothing in flight", Timeout: t.Drain, UndoTimeout: t.Join, OnTimeout: t.OnDrainTimeout,
@@ -172,16 +237,48 @@ func (b *builder) shift(pairs []Pair) {
 		Kind: Member, Targets: old, From: Drained, To: Out,
 		Cause: "deregister", Timeout: t.Join, UndoTimeout: t.Join,
 	})
-	for i := 1; i < len(b.spec.Ladder); i++ {
+}
+
+// quiesce takes the old containers up the rest of the driver's ladder. The first ones are held there: whatever else
+// quiescing does to the fleet shows while all others are still what they were.
+func (b *builder) quiesce(pairs []Pair) {
+	t, first, hold := b.spec.Budgets, 1, time.Duration(0)
+	if !b.quiesced {
+		hold, b.quiesced = b.spec.Strategy.Hold, true
+	}
+	if b.spec.Strategy.Kind == BlueGreen {
+		first = 1 + slices.Index(b.spec.Ladder, Frozen)
+	}
+	for i := first; i < len(b.spec.Ladder); i++ {
 		b.add(Step{
-			Kind: Workload, Targets: old, From: b.spec.Ladder[i-1], To: b.spec.Ladder[i],
-			Cause: b.spec.Prepares, Timeout: t.Quiesce, UndoTimeout: t.Stop + t.Start,
+			Kind: Workload, Targets: olds(pairs), From: b.spec.Ladder[i-1], To: b.spec.Ladder[i],
+			Cause: b.spec.climb(i), Timeout: t.Quiesce, UndoTimeout: t.Stop + t.Start, Hold: hold,
 		})
 	}
+}
+
+// stop stops the old containers, and only then lets the new ones consume, where they must not do so together. In this
+// order the way back suspends the new ones before an old one starts.
+func (b *builder) stop(pairs []Pair) {
+	t, fresh := b.spec.Budgets, news(pairs)
 	b.add(Step{
-		Kind: Container, Targets: old, From: Healthy, To: Stopped,
+		Kind: Container, Targets: olds(pairs), From: Healthy, To: Stopped,
 		Cause: "replaced by " + strings.Join(fresh, ", "), Timeout: t.Stop, UndoTimeout: t.Start,
 	})
+	if b.spec.Consumers == Exclusive {
+		b.add(Step{
+			Kind: Consumers, Targets: fresh, From: Suspended, To: Consuming,
+			Cause: "in the place of " + strings.Join(olds(pairs), ", "), Timeout: t.Join, UndoTimeout: t.Quiesce,
+		})
+	}
+}
+
+// climb says why a workload goes up to that rung of its ladder.
+func (s Spec) climb(rung int) string {
+	if s.Ladder[rung] == Frozen {
+		return "no changes to what both will share"
+	}
+	return s.Prepares
 }
 
 // watch makes sure that the new containers that were shifted before go on serving.
@@ -209,10 +306,14 @@ func (b *builder) finish() {
 }
 
 func (b *builder) readiness() string {
-	if b.spec.Readiness == "" {
-		return "ready"
+	ready := "ready"
+	if b.spec.Readiness != "" {
+		ready += ": " + b.spec.Readiness
 	}
-	return "ready: " + b.spec.Readiness
+	if b.spec.Consumers == Exclusive {
+		ready += "; consumers suspended"
+	}
+	return ready
 }
 
 // agreement says whose word the step waits for, and whose it does not.

@@ -10,32 +10,45 @@ import (
 
 // A process can be killed before and after everything that outlives it: each save and each request.
 func TestCrashAtEveryDurableEffect(t *testing.T) {
-	for _, goingBack := range []bool{false, true} {
-		for _, thenBack := range []bool{false, true} {
-			t.Run(fmt.Sprintf("going back %t, then rollback %t", goingBack, thenBack), func(t *testing.T) {
-				crashes := 0
-				for at := 1; ; at++ {
-					m := newModel(t, 2, nil)
-					if goingBack {
-						m.failsLate()
+	for kind, change := range changes {
+		for _, goingBack := range []bool{false, true} {
+			for _, thenBack := range []bool{false, true} {
+				t.Run(fmt.Sprintf("strategy %d, going back %t, then rollback %t", kind, goingBack, thenBack), func(t *testing.T) {
+					t.Parallel()
+					crashes := 0
+					for at := 1; ; at++ {
+						m := newModel(t, 2, func(s *cutover.Spec) { change(s, nil) })
+						if goingBack {
+							m.failsLate()
+						}
+						m.killAt(at)
+						if !m.crash(func() { m.apply() }) {
+							break
+						}
+						crashes++
+						m.world.Delay = nil
+						m.isWhole(m.resume(thenBack))
+						if t.Failed() {
+							t.Fatalf("killed at durable effect %d", at)
+						}
 					}
-					m.killAt(at)
-					if !m.crash(func() { m.apply() }) {
-						break
+					if crashes < 50 {
+						t.Errorf("only %d crashes: the hooks do not reach the run", crashes)
 					}
-					crashes++
-					m.world.Delay = nil
-					m.isWhole(m.resume(thenBack))
-					if t.Failed() {
-						t.Fatalf("killed at durable effect %d", at)
-					}
-				}
-				if crashes < 50 {
-					t.Errorf("only %d crashes: the hooks do not reach the run", crashes)
-				}
-			})
+				})
+			}
 		}
 	}
+}
+
+// changes make every kind of plan that there is.
+var changes = []func(*cutover.Spec, *cutover.World){
+	func(*cutover.Spec, *cutover.World) {},
+	func(s *cutover.Spec, _ *cutover.World) { s.Consumers = cutover.Exclusive },
+	func(s *cutover.Spec, _ *cutover.World) { s.Consumers = cutover.Overlap },
+	blueGreen,
+	wholeCluster,
+	func(s *cutover.Spec, w *cutover.World) { wholeCluster(s, w); s.Consumers = cutover.Exclusive },
 }
 
 // The one who resumes can be killed too.

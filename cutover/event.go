@@ -1,6 +1,9 @@
 package cutover
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // EventType says what an Event tells.
 type EventType string
@@ -47,7 +50,7 @@ func (s Seen) String() string {
 	case s.Err != nil:
 		return s.Target + ": not observed: " + s.Err.Error()
 	case s.Detail != "":
-		return s.Target + ": " + s.Detail
+		return s.Target + ": " + strings.ReplaceAll(s.Detail, "\n", ", ")
 	case s.State == "":
 		return s.Target + ": between two states"
 	default:

@@ -14,11 +14,13 @@ type fleet struct {
 	oneWay  bool // a one-way step has been taken
 
 	minServing, maxRunning int
-	workloads              []State // the driver's ladder
+	workloads              []State           // the driver's ladder
+	partner                map[string]string // who replaces, or is replaced by, each
+	exclusive              map[string]bool   // new containers that consume nothing before they are told to; nil: all overlap
 }
 
 type status struct {
-	container, member, workload State
+	container, member, workload, consumers State
 
 	unflushed bool // it has served since it was last quiesced
 }
@@ -33,10 +35,16 @@ type part map[string]status
 func newFleet(p Plan, seen World) *fleet {
 	f := &fleet{
 		status: map[string]status{}, minServing: p.Spec.Strategy.MinServing,
-		maxRunning: len(seen.Nodes) + p.Spec.Strategy.MaxSurge, workloads: p.Spec.Ladder,
+		maxRunning: len(seen.Nodes) + p.Spec.Strategy.MaxSurge, workloads: p.Spec.Ladder, partner: map[string]string{},
+	}
+	if p.Spec.Consumers == Exclusive {
+		f.exclusive = map[string]bool{}
+		for _, pair := range p.Pairs {
+			f.exclusive[pair.New] = true
+		}
 	}
 	for _, node := range seen.Nodes {
-		s := status{node.Container, node.Member, node.Workload, node.Member == Serving}
+		s := status{node.Container, node.Member, node.Workload, Consuming, node.Member == Serving}
 		if len(f.workloads) < 2 {
 			s.workload = Active // nobody asks it for anything else
 		}
@@ -44,6 +52,7 @@ func newFleet(p Plan, seen World) *fleet {
 	}
 	for _, pair := range p.Pairs {
 		f.set(pair.New, status{container: Absent, member: Out})
+		f.partner[pair.New], f.partner[pair.Old] = pair.Old, pair.New
 	}
 	return f
 }
@@ -111,22 +120,46 @@ func (f *fleet) moveOne(step Step, name string, arrived bool) error {
 		return errors.New("no such container in the plan")
 	}
 	at := s.at(step.Kind)
-	if at != step.From && (!arrived || at != step.To) {
+	fallen := step.Kind == Workload && rung(Workload, at) < rung(Workload, step.From) // a start has made it active
+	if at != step.From && (!arrived || (at != step.To && !fallen)) {
 		return fmt.Errorf("it is %s, not %s", at, step.From)
 	}
+	if err := f.mayLeave(s, step); err != nil {
+		return err
+	}
+	s = f.moved(s, name, step)
+	f.set(name, s)
+	if other := f.partner[name]; f.exclusive != nil && s.consumers == Consuming && f.status[other].consumers == Consuming {
+		return fmt.Errorf("it would consume while %s does", other)
+	}
+	return s.holds()
+}
+
+// mayLeave says why a container must not leave healthy.
+func (f *fleet) mayLeave(s status, step Step) error {
+	switch {
+	case step.Kind != Container || s.container != Healthy || step.To == Healthy:
+		return nil
+	case s.member != Out:
+		return fmt.Errorf("its container would leave healthy while its member is %s", s.member)
+	case s.unflushed && len(f.workloads) > 1:
+		return errors.New("its container would leave healthy before its workload is quiesced")
+	}
+	return nil
+}
+
+// moved is a status after a step, with what the ladders do to each other.
+func (f *fleet) moved(s status, name string, step Step) status {
 	switch step.Kind {
 	case Container:
-		if s.container == Healthy && step.To != Healthy && s.member != Out {
-			return fmt.Errorf("its container would leave healthy while its member is %s", s.member)
-		}
-		if s.container == Healthy && step.To != Healthy && s.unflushed && len(f.workloads) > 1 {
-			return errors.New("its container would leave healthy before its workload is quiesced")
-		}
 		if s.container != Healthy && step.To == Healthy {
-			s.workload = Active // a start begins a new life
+			s.workload, s.consumers = Active, f.woken(name) // a start begins a new life
+		}
+		if step.To != Healthy {
+			s.consumers = Suspended
 		}
 		if step.To == Absent {
-			s.workload, s.unflushed = "", false
+			s.workload, s.consumers, s.unflushed = "", "", false
 		}
 		s.container = step.To
 	case Member:
@@ -135,9 +168,24 @@ func (f *fleet) moveOne(step Step, name string, arrived bool) error {
 	case Workload:
 		s.workload = step.To
 		s.unflushed = s.unflushed && step.To != Quiesced
+		switch {
+		case step.To == Quiesced:
+			s.consumers = Suspended
+		case !f.exclusive[name]:
+			s.consumers = Consuming
+		}
+	case Consumers:
+		s.consumers = step.To
 	}
-	f.set(name, s)
-	return s.holds()
+	return s
+}
+
+// woken is what a start does to the consumers of a container.
+func (f *fleet) woken(name string) State {
+	if f.exclusive[name] {
+		return Suspended
+	}
+	return Consuming
 }
 
 func (s status) at(kind Kind) State {
@@ -146,6 +194,8 @@ func (s status) at(kind Kind) State {
 		return s.container
 	case Member:
 		return s.member
+	case Consumers:
+		return s.consumers
 	default:
 		return s.workload
 	}

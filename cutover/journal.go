@@ -111,16 +111,27 @@ func (j *Journal) TurnRound(reason string) error {
 	return nil
 }
 
-// QuiescedAt is the latest moment at which a target may have been asked to leave active, or the zero time. A
-// container started later than that is active again.
+// QuiescedAt is when a target was last asked to be quiesced: the end of that step, or, for as long as it is open, its
+// beginning; or the zero time. A container started later than that is active again.
 func (j Journal) QuiescedAt(target string) time.Time {
-	return j.lastAsked(target, func(s Step) bool { return s.Kind == Workload && s.To != Active })
+	return j.lastAsked(target, func(s Step) bool { return s.Kind == Workload && s.To == Quiesced })
+}
+
+// QuiesceBegan is when the rollout first asked a target to be quiesced on its way forward, or the zero time. A life that
+// began later has taken the place of one that ended while it was quiescing.
+func (j Journal) QuiesceBegan(target string) time.Time {
+	for _, entry := range j.History {
+		if entry.Direction == Forward && entry.Step.Kind == Workload && entry.Step.To == Quiesced && slices.Contains(entry.Step.Targets, target) {
+			return entry.Started
+		}
+	}
+	return time.Time{}
 }
 
 // StopAskedAt is the latest moment at which a target that ran may have been asked to stop, or the zero time. The life
 // that it was in then is over, or about to be.
 func (j Journal) StopAskedAt(target string) time.Time {
-	return j.lastAsked(target, func(s Step) bool { return s.Kind == Container && s.From == Healthy })
+	return j.lastAsked(target, func(s Step) bool { return s.Kind == Container && s.From == Healthy && !s.Watches() })
 }
 
 func (j Journal) lastAsked(target string, is func(Step) bool) time.Time {

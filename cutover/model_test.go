@@ -52,6 +52,7 @@ func newModel(t *testing.T, nodes int, change func(*cutover.Spec)) *model {
 	}
 	m.plan = plan
 	m.world.MaxRunning = nodes + plan.Spec.Strategy.MaxSurge
+	m.world.Exclusive = plan.Spec.Consumers == cutover.Exclusive
 	m.runner = cutover.Runner{
 		Clock: m.world.Clock, Resources: m.world.Resources(),
 		Emit: func(e cutover.Event) { m.events = append(m.events, e) },
@@ -123,8 +124,9 @@ func (m *model) isFleet(want []string) {
 		m.Errorf("containers: got %v, want %v", got, want)
 	}
 	for _, name := range want {
-		got := fmt.Sprint(m.world.State(cutover.Container, name), m.world.State(cutover.Member, name), m.world.State(cutover.Workload, name))
-		if expected := fmt.Sprint(cutover.Healthy, cutover.Serving, cutover.Active); got != expected {
+		got := fmt.Sprint(m.world.State(cutover.Container, name), m.world.State(cutover.Member, name),
+			m.world.State(cutover.Workload, name), m.world.State(cutover.Consumers, name))
+		if expected := fmt.Sprint(cutover.Healthy, cutover.Serving, cutover.Active, cutover.Consuming); got != expected {
 			m.Errorf("%s: got %s, want %s", name, got, expected)
 		}
 	}

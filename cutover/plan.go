@@ -50,6 +50,7 @@ var undoCauses = map[Kind]map[State]string{
 	Container: {Absent: "not wanted any more", Stopped: "not wanted any more", Healthy: "start again"},
 	Member:    {Out: "deregister", Drained: "no lb worker can reach it, nothing in flight", Serving: "serve again"},
 	Workload:  {Active: "active again, by a restart where there is no other way", Frozen: "partly active again"},
+	Consumers: {Suspended: "let the old one consume alone"},
 }
 
 // mayCut reports whether the step may go on when its time is over, cutting what is still in flight.

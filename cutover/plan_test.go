@@ -33,6 +33,16 @@ var goldenPlans = map[string]struct {
 		s.Balancers[1].Without = true
 	}},
 	"one node is new already": {3, func(s *cutover.Spec, w *cutover.World) { w.Nodes[1].Image = s.Image }},
+	"consumers exclusive": {3, func(s *cutover.Spec, _ *cutover.World) {
+		s.Consumers = cutover.Exclusive
+		s.Strategy.Start, s.Strategy.MaxSurge = 2, 2
+		s.Notes = []string{"gw-1 works without the load balancer: trigger orders.jms:onOrder"}
+	}},
+	"blue-green": {1, blueGreen},
+	"a whole cluster": {3, func(s *cutover.Spec, w *cutover.World) {
+		wholeCluster(s, w)
+		s.Notes = []string{"stateful sessions and caches do not carry over to the new cluster"}
+	}},
 	"all nodes are new already": {2, func(s *cutover.Spec, w *cutover.World) {
 		w.Nodes[0].Image, w.Nodes[1].Image = s.Image, s.Image
 	}},
@@ -73,6 +83,15 @@ func TestGoldenPlans(t *testing.T) {
 	}
 }
 
+func blueGreen(s *cutover.Spec, _ *cutover.World) {
+	s.Strategy.Kind = cutover.BlueGreen
+	s.Ladder = []cutover.State{cutover.Active, cutover.Frozen, cutover.Quiesced}
+}
+
+func wholeCluster(s *cutover.Spec, _ *cutover.World) {
+	s.Strategy.Kind, s.Strategy.Start = cutover.Cluster, 2
+}
+
 func TestBuildRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*cutover.Spec, *cutover.World)
@@ -84,7 +103,8 @@ func TestBuildRefuses(t *testing.T) {
 			w.Nodes[1].Container = ""
 			s.Strategy.MinServing = 4
 		}, []string{"gw-1 is drained (in maintenance: patching)", "gw-2 is in no known state", "min_serving is 4, but only 2"}},
-		"two nodes, one name": {func(_ *cutover.Spec, w *cutover.World) { w.Nodes[1].Base = "gw-1" }, []string{"would be called gw-1.7f3a"}},
+		"blue-green without a rung for it": {func(s *cutover.Spec, _ *cutover.World) { s.Strategy.Kind = cutover.BlueGreen }, []string{"driver apigateway can't do that", "rolling"}},
+		"two nodes, one name":              {func(_ *cutover.Spec, w *cutover.World) { w.Nodes[1].Base = "gw-1" }, []string{"would be called gw-1.7f3a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec, seen := testSpec(), cutovertest.NewWorld(3).Seen()
@@ -123,6 +143,7 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, nodes, start, shift uint8, a, b uint16, damage uint8) {
 		m := newModel(t, int(nodes%6)+1, func(s *cutover.Spec) {
 			s.Strategy.Start, s.Strategy.MaxSurge, s.Strategy.Shift = int(start%4)+1, int(start%4)+1, int(shift%3)+1
+			changes[int(start/4)%len(changes)](s, nil)
 		})
 		steps := m.plan.Steps
 		i, j := int(a)%len(steps), int(b)%len(steps)

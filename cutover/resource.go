@@ -13,14 +13,17 @@ type Resource interface {
 	// carries the deadline of this one request. An error that asking again can't mend is wrapped with Permanent.
 	Set(ctx context.Context, target string, want State) error
 	// Observe tells the state of a target as it is now. It changes nothing. "Could not tell" is an error, never a
-	// state; between two rungs the State is empty and Detail says what is still missing.
+	// state; between two rungs the State is empty and Detail says what is still missing. After an error the runner
+	// looks again, unless it is wrapped with Permanent.
 	Observe(ctx context.Context, target string) (Observation, error)
 }
 
 // Observation is what was seen of one target at one moment.
 type Observation struct {
-	State  State
-	Detail string // for people: what is observed now and what is still missing, without secrets
+	State State
+	// Detail is for people: what is observed now and what is still missing, without secrets. Of several lines all but
+	// the last tell what is well already.
+	Detail string
 	// Stragglers: all that is missing is work still in flight, so that a step whose policy is Continue may cut it.
 	Stragglers bool
 	Warning    string // when not empty: the state was reached, but not as it should have been; told at the end
@@ -34,6 +37,9 @@ type Place struct {
 	Host      string // name of the engine's host, as the configuration spells it
 	Running   bool
 	StartedAt time.Time
+	Life      string      // tells this life of the container from every other one
+	ExitCode  int         // of a container that does not run
+	EndedAt   time.Time   // the same: when its last life ended, on this machine's clock
 	Address   string      // the container's address on the configured network, or its host's
 	Published map[int]int // container port to host port; nil when Address is the container's own
 }
@@ -56,6 +62,25 @@ func Permanent(err error) error {
 		return nil
 	}
 	return permanentError{err}
+}
+
+type notYetError struct{ error }
+
+func (e notYetError) Unwrap() error { return e.error }
+
+// NotYet marks an error of Set that is no failure: what is asked can't take the request yet. It is asked again soon, and
+// nobody is told.
+func NotYet(err error) error {
+	if err == nil {
+		return nil
+	}
+	return notYetError{err}
+}
+
+// IsNotYet reports whether an error, or one that it wraps, was marked with NotYet.
+func IsNotYet(err error) bool {
+	var n notYetError
+	return errors.As(err, &n)
 }
 
 // IsPermanent reports whether an error, or one that it wraps, was marked with Permanent.

@@ -14,6 +14,10 @@ type Spec struct {
 	Prepares  string     `json:"prepares,omitempty"` // what quiescing does, in the product's words
 	Readiness string     `json:"readiness,omitempty"`
 
+	// Consumers says what happens to work that does not come through a load balancer. Empty: there is none.
+	Consumers ConsumerPolicy `json:"consumers,omitempty"`
+	Notes     []string       `json:"notes,omitempty"` // what the operator must know of this plan
+
 	Strategy Strategy `json:"strategy"`
 	Budgets  Budgets  `json:"budgets"`
 }
@@ -32,14 +36,31 @@ type Balancer struct {
 	Without bool          `json:"without,omitempty"` // the operator took it out of the agreement
 }
 
+// ConsumerPolicy says whether the new containers may fetch work while the old ones still do.
+type ConsumerPolicy string
+
+// The policies for consumers.
+const (
+	Overlap   ConsumerPolicy = "overlap"   // they may: each message goes to one or the other
+	Exclusive ConsumerPolicy = "exclusive" // a new one fetches nothing until the one it replaces has stopped
+)
+
+// The kinds of strategy.
+const (
+	Rolling   = "rolling"   // node after node, on a shared data store
+	BlueGreen = "bluegreen" // a node alone: frozen while its replacement starts on the same data store
+	Cluster   = "cluster"   // a whole new set next to the old one, with a cluster and a database of its own
+)
+
 // Strategy says how fast, and how carefully.
 type Strategy struct {
-	MinServing int           `json:"min_serving"` // 0: as many as serve now
-	MaxSurge   int           `json:"max_surge"`   // running containers beyond the fleet; at least 1
-	Start      int           `json:"start"`       // new containers started at a time
-	Shift      int           `json:"shift"`       // nodes shifted at a time
-	Hold       time.Duration `json:"hold"`        // how long a good state must last before it counts
-	Soak       time.Duration `json:"soak"`        // how long the new fleet must serve before the old one is removed
+	Kind       string        `json:"kind,omitempty"` // default: rolling
+	MinServing int           `json:"min_serving"`    // 0: as many as serve now
+	MaxSurge   int           `json:"max_surge"`      // running containers beyond the fleet; at least 1
+	Start      int           `json:"start"`          // new containers started at a time
+	Shift      int           `json:"shift"`          // nodes shifted at a time
+	Hold       time.Duration `json:"hold"`           // how long a good state must last before it counts
+	Soak       time.Duration `json:"soak"`           // how long the new fleet must serve before the old one is removed
 }
 
 // Budgets are the deadlines of each kind of step, hold not included.

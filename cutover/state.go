@@ -17,6 +17,7 @@ const (
 	Container Kind = "container"
 	Member    Kind = "member"
 	Workload  Kind = "workload"
+	Consumers Kind = "consumers"
 )
 
 // The rungs, lowest first in each ladder.
@@ -32,12 +33,16 @@ const (
 	Active   State = "active"   // the product does all its work
 	Frozen   State = "frozen"   // the product refuses changes to its configuration
 	Quiesced State = "quiesced" // the product takes no work and holds nothing in memory that must not be lost
+
+	Suspended State = "suspended" // nothing is fetched from queues, schedules, folders or mailboxes, and nothing fetched is still worked on
+	Consuming State = "consuming" // triggers, scheduled tasks and listeners work, as they do after every start
 )
 
 var ladders = map[Kind][]State{
 	Container: {Absent, Stopped, Healthy},
 	Member:    {Out, Drained, Serving},
 	Workload:  {Active, Frozen, Quiesced},
+	Consumers: {Suspended, Consuming},
 }
 
 // rung is the position of a state on its kind's ladder, or -1.

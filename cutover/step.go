@@ -127,6 +127,9 @@ func (a *attempt) judge(seen []Seen, late bool) (verdict, string, bool) {
 		return arrived, "", true
 	}
 	for _, s := range seen {
+		if IsPermanent(s.Err) {
+			return failed, s.Target + ": " + s.Err.Error(), true
+		}
 		if s.Err == nil && s.State != a.step.To && s.Doomed != "" {
 			return failed, s.Target + ": " + s.Doomed, true
 		}
@@ -173,7 +176,7 @@ func onlyStragglers(seen []Seen, want State) bool {
 
 func (a *attempt) stillMissing(seen []Seen) string {
 	for _, t := range a.targets {
-		if t.err != nil {
+		if t.err != nil && !IsNotYet(t.err) {
 			return t.err.Error()
 		}
 	}

@@ -15,11 +15,18 @@ func (p Plan) String() string {
 		fmt.Fprintf(&out, "%s: nothing to do: all %d containers run %s already\n", p.Spec.Service, len(p.World.Nodes), p.Spec.Image.Ref)
 		return out.String()
 	}
-	s := p.Spec.Strategy
+	s := p.Spec
 	fmt.Fprintf(&out, "%s, rollout %s: %d of %d containers to %s (%s)\n", p.Spec.Service, p.Spec.Rollout,
 		len(p.Pairs), len(p.World.Nodes), p.Spec.Image.Ref, shortID(p.Spec.Image.ID))
-	fmt.Fprintf(&out, "at least %d serve, at most %d extra containers, start %d, shift %d at a time\n\n", s.MinServing, s.MaxSurge, s.Start, s.Shift)
+	fmt.Fprintf(&out, "%s: at least %d serve, at most %d extra containers, start %d, shift %d at a time\n\n",
+		s.Strategy.Kind, s.Strategy.MinServing, s.Strategy.MaxSurge, s.Strategy.Start, s.Strategy.Shift)
 	out.WriteString(p.Rows())
+	if len(s.Notes) > 0 {
+		out.WriteString("\n")
+	}
+	for _, note := range s.Notes {
+		fmt.Fprintf(&out, "note: %s\n", note)
+	}
 	return out.String()
 }
 

@@ -62,6 +62,9 @@ func (m *Members) find(ctx context.Context, target string) ([]member, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find %s in Consul: %w", service.Name, err)
 		}
+		if m.cfg.Foreign != nil {
+			one.regs = slices.DeleteFunc(one.regs, func(r Registration) bool { return m.cfg.Foreign(target, r.ID) })
+		}
 		members = append(members, one)
 	}
 	return members, nil

@@ -24,7 +24,10 @@ type Config struct {
 	// those of the container it replaces with ids of its own. Addresses in it are ignored. A service that it
 	// lacks is registered as service-target.
 	Known func(target string) []Registration
-	Now   func() time.Time
+	// Foreign reports whether a registration is known to be another target's. After restarts it may still carry the
+	// address that this target has now. May be nil.
+	Foreign func(target, registrationID string) bool
+	Now     func() time.Time
 }
 
 // Members is the member ladder. It implements cutover.Resource, so one goroutine at a time calls Set, Observe and

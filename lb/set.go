@@ -36,6 +36,34 @@ func (m *Members) Set(ctx context.Context, target string, want cutover.State) er
 
 var verbs = map[cutover.State]string{cutover.Out: "deregister", cutover.Drained: "drain", cutover.Serving: "serve"}
 
+// Refresh makes the registrations of a target lead to where it is now, when they do not: in maintenance or out of it, as
+// they were. What is not registered stays so. It is repeatable and does not wait for a balancer to follow.
+func (m *Members) Refresh(ctx context.Context, target string) error {
+	members, err := m.find(ctx, target)
+	if err != nil {
+		return fmt.Errorf("register %s anew: %w", target, err)
+	}
+	stale, held := false, false
+	for _, one := range members {
+		for _, r := range one.regs {
+			stale = stale || (one.want.IsValid() && r.Endpoint() != one.want)
+			held = held || r.Maintenance
+		}
+	}
+	if !stale {
+		return nil
+	}
+	if held {
+		_, err = m.register(ctx, target, members)
+	} else {
+		err = m.serve(ctx, target, members)
+	}
+	if err != nil {
+		return fmt.Errorf("register %s anew: %w", target, err)
+	}
+	return nil
+}
+
 // drain puts a target into maintenance: a registered one after the balancers were told to hold it, one that is not
 // registered from its first moment on.
 func (m *Members) drain(ctx context.Context, target string, members []member) error {

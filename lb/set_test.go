@@ -42,6 +42,47 @@ func TestNewMemberEntersInMaintenance(t *testing.T) {
 	log(t, w, "maintain gw-1 true")
 }
 
+// A container that came back at another address is registered there, as it was; one that is not registered stays so.
+func TestRefreshFollowsTheAddress(t *testing.T) {
+	for name, test := range map[string]struct {
+		regs []lb.Registration
+		want []string
+	}{
+		"where it was":   {[]lb.Registration{passing()}, nil},
+		"serving":        {[]lb.Registration{moved(passing())}, []string{"register gw-1", "maintain gw-1 false"}},
+		"in maintenance": {[]lb.Registration{moved(maintained())}, []string{"register gw-1"}},
+		"not registered": {nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(test.regs...)
+			if err := w.members(t).Refresh(t.Context(), "gateway-1"); err != nil {
+				t.Fatal(err)
+			}
+			log(t, w, test.want...)
+			if r, there := w.intent.Regs["gw-1"]; there && r.Address != "10.0.0.1" {
+				t.Errorf("registered at %s", r.Address)
+			}
+		})
+	}
+}
+
+func moved(r lb.Registration) lb.Registration {
+	r.Address = "10.0.0.9"
+	return r
+}
+
+// After restarts another container's registration may still carry this one's address: it is not this one's to remove.
+func TestAnothersRegistrationIsLeftAlone(t *testing.T) {
+	stale := passing()
+	stale.ID = "gw-2"
+	w := newWorld(passing(), stale)
+	w.cfg.Foreign = func(_, id string) bool { return id == "gw-2" }
+	m := w.members(t)
+	set(t, m, cutover.Drained)
+	set(t, m, cutover.Out)
+	log(t, w, "maintain gw-1 true", "deregister gw-1")
+}
+
 func TestUnknownFactsFallBackToAnIdOfItsOwn(t *testing.T) {
 	w := newWorld()
 	w.cfg.Known = nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -45,7 +46,10 @@ func (c Config) problems() []problem {
 			say("strategy."+key, "%d is negative", value)
 		}
 	}
-	oneOf("strategy.kind", c.Strategy.Kind, "rolling")
+	oneOf("strategy.kind", c.Strategy.Kind, "rolling", "bluegreen", "cluster")
+	if c.Strategy.Consumers != "" {
+		oneOf("strategy.consumers", c.Strategy.Consumers, "overlap", "exclusive")
+	}
 	oneOf("strategy.drain.on_timeout", c.Strategy.Drain.OnTimeout, "fail", "continue")
 	if c.State == "consul" {
 		say("state", "state in Consul is not supported yet: give a folder, such as file:///var/lib/cutover")
@@ -54,30 +58,6 @@ func (c Config) problems() []problem {
 }
 
 type sayer func(key, format string, args ...any)
-
-func (c Config) imageProblems(say sayer) {
-	switch {
-	case c.Image.Ref == "" && c.Image.Base == "":
-		say("image", "give ref (an image that is there) or base (what to build it on)")
-	case c.Image.Ref != "" && c.Image.Base != "":
-		say("image.ref", "ref and base exclude each other: ref is an image with nothing to build")
-	case c.Image.Base != "" && c.Image.Tag == "":
-		say("image.tag", "missing: the name of the built image, such as ops/gateway:10.15-{{.Fingerprint}}")
-	}
-}
-
-func (c Config) driverProblems(say sayer, oneOf func(key, value string, allowed ...string)) {
-	oneOf("driver.kind", c.Driver.Kind, "apigateway", "http", "none")
-	if c.Driver.Kind == "apigateway" && c.Driver.User == "" {
-		say("driver.user", "missing: API Gateway's administrator")
-	}
-	if c.Driver.Kind == "http" && (c.Driver.Ready == "" || c.Driver.Port == 0) {
-		say("driver", "kind http needs port and ready (a path)")
-	}
-	if c.Driver.Quiesce != "" && c.Driver.Done == "" {
-		say("driver.quiesce", "needs driver.done, a path that answers 200 once quiescing is over")
-	}
-}
 
 func (c Config) probeProblems(say sayer) {
 	for i, request := range c.Probe.Requests {
@@ -99,6 +79,16 @@ func (c Config) containerProblems(say sayer) {
 	}
 	if c.Containers.Publish && c.Hosts[0].Addr == "" {
 		say("containers.publish", "needs hosts[0].addr, the address at which the load balancers reach published ports")
+	}
+	for key, paths := range map[string][]string{"containers.carry": c.Containers.Carry, "containers.keep": c.Containers.Keep} {
+		for _, p := range paths {
+			if !path.IsAbs(p) || path.Clean(p) == "/" {
+				say(key, "%q is not the absolute path of a file or folder in the container", p)
+			}
+		}
+	}
+	if len(c.Containers.Keep) > 0 && c.Containers.KeepFolder == "" {
+		say("containers.keep", "needs keep_folder, a folder on this machine")
 	}
 	if _, err := c.Containers.Ports(); err != nil {
 		say("containers.port_range", "%v", err)

@@ -36,6 +36,9 @@ type Containers struct {
 	PortRange   string   `yaml:"port_range"`
 	Share       []string `yaml:"share"`
 	Env         Env      `yaml:"env"`
+	Carry       []string `yaml:"carry"`       // paths copied from the old container to the new one before it starts
+	Keep        []string `yaml:"keep"`        // paths exported before an old container is removed
+	KeepFolder  string   `yaml:"keep_folder"` // where to; the log goes there too
 	StopTimeout Duration `yaml:"stop_timeout"`
 }
 
@@ -77,38 +80,43 @@ type Consul struct {
 	TokenEnv  string `yaml:"token_env"`
 }
 
-// Image is what to build, or with ref, what was built.
-type Image struct {
-	Ref        string            `yaml:"ref"`
-	Base       string            `yaml:"base"`
-	Tag        string            `yaml:"tag"` // {{.Fingerprint}} is that of all inputs
-	Packages   []string          `yaml:"packages"`
-	Properties string            `yaml:"properties"`
-	Files      []File            `yaml:"files"`
-	Labels     map[string]string `yaml:"labels"`
-	Home       string            `yaml:"home"` // default: found by looking into the base
-}
-
-// File is copied into the image; {{.Home}}, {{.Profile}} and {{.Packages}} may be used in to.
-type File struct {
-	From string `yaml:"from"`
-	To   string `yaml:"to"`
-}
-
 // Driver says what product runs in the containers.
 type Driver struct {
-	Kind           string   `yaml:"kind"` // apigateway, http or none
+	Kind           string   `yaml:"kind"` // apigateway, integrationserver, http or none
 	User           string   `yaml:"user"`
 	PasswordFile   string   `yaml:"password_file"`
 	PasswordEnv    string   `yaml:"password_env"`
 	Port           int      `yaml:"port"`
+	HTTPS          bool     `yaml:"https"` // of port; the quiesce and the diagnostic port speak HTTP
+	CAFile         string   `yaml:"ca_file"`
+	ServerName     string   `yaml:"server_name"` // in the certificate; default: the address
+	Insecure       bool     `yaml:"insecure"`    // trust any certificate
 	QuiescePort    int      `yaml:"quiesce_port"`
 	DiagnosticPort int      `yaml:"diagnostic_port"`
 	Flush          []string `yaml:"flush"`
-	Ready          string   `yaml:"ready"`   // http: path
-	Expect         int      `yaml:"expect"`  // http: status of ready, default 200
-	Quiesce        string   `yaml:"quiesce"` // http: path to post to
-	Done           string   `yaml:"done"`    // http: path that answers 200 when quiesced
+	Quiesce        string   `yaml:"quiesce"`          // apigateway: all (default) or drain; http: path to post to
+	Minutes        int      `yaml:"minutes"`          // for what still runs: of drain (default 4), of Integration Server's quiesce (default 1)
+	DataStore      string   `yaml:"data_store"`       // external: it is not in the container
+	MayDiffer      []string `yaml:"files_may_differ"` // files outside the data store, by name
+	ClientIDs      string   `yaml:"client_ids"`       // shared: the messaging provider accepts one twice
+	Webhook        Webhook  `yaml:"webhook"`
+	Separate       Separate `yaml:"separate"`
+	Ready          string   `yaml:"ready"`  // http: path
+	Expect         int      `yaml:"expect"` // http: status of ready, default 200
+	Done           string   `yaml:"done"`   // http: path that answers 200 when quiesced
+}
+
+// Webhook is where API Gateway may call when it has quiesced.
+type Webhook struct {
+	Listen string `yaml:"listen"` // host:port
+	URL    string `yaml:"url"`    // of that, as the nodes reach it
+}
+
+// Separate names the variables by which a new cluster differs from the old one.
+type Separate struct {
+	Name      []string `yaml:"name"`
+	Addresses []string `yaml:"addresses"` // of Terracotta or Ignite
+	Database  []string `yaml:"database"`  // ISInternal
 }
 
 // LoadBalancer is one whose word counts.
@@ -142,15 +150,17 @@ type ProbeRequest struct {
 
 // Strategy says how fast and how carefully.
 type Strategy struct {
-	Kind       string   `yaml:"kind"` // rolling
-	MinServing int      `yaml:"min_serving"`
-	MaxSurge   int      `yaml:"max_surge"`
-	Start      int      `yaml:"start"`
-	Shift      int      `yaml:"shift"`
-	Hold       Duration `yaml:"hold"`
-	Soak       Duration `yaml:"soak"`
-	Drain      Drain    `yaml:"drain"`
-	Timeouts   Timeouts `yaml:"timeouts"`
+	Kind        string   `yaml:"kind"`         // rolling, bluegreen or cluster
+	Consumers   string   `yaml:"consumers"`    // overlap or exclusive
+	SameRelease bool     `yaml:"same_release"` // the operator's word, where the images do not tell
+	MinServing  int      `yaml:"min_serving"`
+	MaxSurge    int      `yaml:"max_surge"`
+	Start       int      `yaml:"start"`
+	Shift       int      `yaml:"shift"`
+	Hold        Duration `yaml:"hold"`
+	Soak        Duration `yaml:"soak"`
+	Drain       Drain    `yaml:"drain"`
+	Timeouts    Timeouts `yaml:"timeouts"`
 }
 
 // Drain is the budget for work in flight.
@@ -180,7 +190,9 @@ func (c Config) withDefaults() Config {
 		setDefault(&c.Members[i].Check.Interval, Duration(2*time.Second))
 		setDefault(&c.Members[i].Check.Timeout, Duration(time.Second))
 	}
+	c.Image.Packages = c.Image.found(c.Folder)
 	setDefault(&c.Driver.Kind, "none")
+	c.Driver = c.Driver.withDefaults()
 	for i := range c.LoadBalancers {
 		if c.LoadBalancers[i].Kind == "haproxy" {
 			setDefault(&c.LoadBalancers[i].Follows, "reload")
@@ -206,6 +218,26 @@ func (c Config) withDefaults() Config {
 	setDefault(&s.Timeouts.Quiesce, Duration(5*time.Minute))
 	setDefault(&c.State, ".cutover")
 	return c
+}
+
+func (d Driver) withDefaults() Driver {
+	if d.HTTPS {
+		setDefault(&d.Port, 5543)
+	}
+	switch d.Kind {
+	case "apigateway":
+		setDefault(&d.Quiesce, "all")
+		setDefault(&d.Minutes, 4)
+		if len(d.Separate.Name) == 0 {
+			d.Separate.Name = []string{"apigw_cluster_name"}
+		}
+		if len(d.Separate.Addresses) == 0 {
+			d.Separate.Addresses = []string{"apigw_cluster_tsaUrls", "apigw_cluster_ignite_hostnames"}
+		}
+	case "integrationserver":
+		setDefault(&d.Minutes, 1)
+	}
+	return d
 }
 
 func setDefault[T comparable](value *T, fallback T) {

@@ -44,7 +44,7 @@ func TestBadInputNamesFileLineAndKey(t *testing.T) {
 		"not a duration":    {"hold: 10s", "hold: soon", "cutover.yaml:15: "},
 		"no YAML":           {"members:", "members: [", "cutover.yaml:"},
 		"a key twice":       {"strategy:", "service: x\nstrategy:", "cutover.yaml:14: "},
-		"bad kind":          {"kind: apigateway", "kind: tomcat", `cutover.yaml:11: driver.kind: "tomcat" is not one of apigateway, http, none`},
+		"bad kind":          {"kind: apigateway", "kind: tomcat", `cutover.yaml:11: driver.kind: "tomcat" is not one of apigateway, integrationserver, http, none`},
 		"bad port":          {"port: 5555", "port: 99999", "cutover.yaml:7: members[0].port: 99999 is not a port"},
 		"no image":          {`image: {ref: "gateway:2"}`, "image: {}", "cutover.yaml:10: image: give ref"},
 		"image twice":       {`ref: "gateway:2"`, `ref: "gateway:2", base: b, tag: c`, "image.ref: ref and base exclude"},
@@ -58,6 +58,17 @@ func TestBadInputNamesFileLineAndKey(t *testing.T) {
 		"blind, no settle":  {"kind: haproxy", "kind: blind", "load_balancers[0].settle: missing"},
 		"a service twice":   {"    check: {http: /rest/apigateway/health, interval: 1s}", "    check: {tcp: true}\n  - {service: api-gateway, port: 1, check: {tcp: true}}", "members[1].service: \"api-gateway\": each member"},
 		"negative":          {"  hold: 10s", "  min_serving: -1", "cutover.yaml:15: strategy.min_serving: -1 is negative"},
+		"carry what":        {"  network: edge", "  network: edge\n  carry: [mpw.dat]", "cutover.yaml:5: containers.carry: \"mpw.dat\" is not the absolute path"},
+		"keep it where":     {"  network: edge", "  network: edge\n  keep: [/logs]", "containers.keep: needs keep_folder"},
+		"https, no trust":   {"user: Administrator", "user: Administrator, https: true", "cutover.yaml:11: driver.https: needs ca_file"},
+		"trust, no https":   {"user: Administrator", "user: Administrator, insecure: true", "cutover.yaml:11: driver: ca_file, server_name and insecure are for https"},
+		"unknown quiesce":   {"user: Administrator", "user: Administrator, quiesce: soft", `driver.quiesce: "soft" is not one of all, drain`},
+		"drain too long":    {"user: Administrator", "user: Administrator, quiesce: drain, minutes: 5", "driver.minutes: 5 minutes for what still runs don't fit into strategy.timeouts.quiesce (5m0s)"},
+		"unknown flush":     {"user: Administrator", "user: Administrator, flush: [metrics]", `driver.flush: "metrics" is not one of license_metrics`},
+		"no password":       {", password_env: PASSWORD", "", "driver: give password_file or password_env"},
+		"half a webhook":    {"user: Administrator", "user: Administrator, webhook: {url: \"http://ctl:8080/\"}", "driver.webhook.listen"},
+		"bad strategy":      {"  hold: 10s", "  kind: canary", `cutover.yaml:15: strategy.kind: "canary" is not one of rolling, bluegreen, cluster`},
+		"bad consumers":     {"  hold: 10s", "  consumers: maybe", `strategy.consumers: "maybe" is not one of overlap, exclusive`},
 		"secret as a value": {"password_env: PASSWORD", "password: manage", `unknown key "password"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,6 +77,23 @@ func TestBadInputNamesFileLineAndKey(t *testing.T) {
 			}
 			_, err := parse("cutover.yaml", "/etc/cutover", []byte(strings.Replace(good, test.change, test.to, 1)))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}
+
+// What a product can't do is refused with what it can.
+func TestStrategiesThatAProductCannotCarryOut(t *testing.T) {
+	for name, test := range map[string]struct{ driver, strategy, want string }{
+		"blue-green":                            {"integrationserver", "bluegreen", "use rolling"},
+		"a cluster of nobody":                   {"none", "cluster", "for products that make a cluster"},
+		"a cluster that says nothing of itself": {"integrationserver", "cluster", "driver.separate: strategy.kind cluster needs name, addresses and database"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(good, "kind: apigateway", "kind: "+test.driver, 1)
+			text = strings.Replace(text, "  hold: 10s", "  kind: "+test.strategy, 1)
+			if _, err := parse("cutover.yaml", "/etc/cutover", []byte(text)); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
 		})

@@ -3,6 +3,7 @@ package cutovertest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cutover/cutover/cutover"
@@ -42,6 +43,10 @@ func (w *World) happen(e effect) {
 		w.put(e.kind, e.target, e.to)
 	case cutover.Workload:
 		w.workloadMoves(e, container)
+	case cutover.Consumers:
+		if container == cutover.Healthy && w.State(cutover.Workload, e.target) != cutover.Quiesced {
+			w.put(e.kind, e.target, e.to)
+		}
 	}
 	w.check(fmt.Sprintf("%s %s %s", e.kind, e.target, e.to))
 }
@@ -50,6 +55,7 @@ func (w *World) containerMoves(e effect, was cutover.State) {
 	if was == e.to {
 		return
 	}
+	w.put(cutover.Consumers, e.target, cutover.Suspended)
 	switch e.to {
 	case cutover.Healthy:
 		if was == cutover.Absent {
@@ -58,6 +64,7 @@ func (w *World) containerMoves(e effect, was cutover.State) {
 		w.startedAt[e.target] = e.at
 		w.stopAsked[e.target] = false
 		w.put(cutover.Workload, e.target, cutover.Active)
+		w.wakes(e.target)
 	case cutover.Absent:
 		w.put(cutover.Workload, e.target, "")
 	}
@@ -69,14 +76,27 @@ func (w *World) workloadMoves(e effect, container cutover.State) {
 	if container != cutover.Healthy {
 		return
 	}
+	was := w.State(e.kind, e.target)
 	w.put(e.kind, e.target, e.to)
 	if e.to == cutover.Quiesced {
 		w.flushed[e.target] = true
+		w.put(cutover.Consumers, e.target, cutover.Suspended)
 	}
-	if e.to == cutover.Active {
+	if e.to != cutover.Quiesced && was == cutover.Quiesced {
 		w.startedAt[e.target] = e.at
+		w.wakes(e.target)
 	}
 }
+
+// wakes is what a start does to a container's consumers: they work, unless it is a new one that must not.
+func (w *World) wakes(target string) {
+	if !w.Exclusive || !isNew(target) {
+		w.put(cutover.Consumers, target, cutover.Consuming)
+	}
+}
+
+// isNew reports whether a container was made by a rollout; it is called after the one that it replaces.
+func isNew(target string) bool { return strings.Contains(target, ".") }
 
 // check asserts what must hold at every moment.
 func (w *World) check(after string) {
@@ -100,6 +120,13 @@ func (w *World) check(after string) {
 			}
 		case thing.kind == cutover.Container && state == cutover.Stopped && w.ever[thing.target] && !w.flushed[thing.target]:
 			say("%s was stopped before what it holds in memory was flushed", thing.target)
+		}
+	}
+	for thing, state := range w.things {
+		old, _, replaces := strings.Cut(thing.target, ".")
+		if w.Exclusive && replaces && thing.kind == cutover.Consumers && state == cutover.Consuming &&
+			w.State(cutover.Consumers, old) == cutover.Consuming {
+			say("%s consumes while %s does", thing.target, old)
 		}
 	}
 	if running > w.MaxRunning {

@@ -17,6 +17,7 @@ type World struct {
 	Clock      *Clock
 	MinServing int
 	MaxRunning int
+	Exclusive  bool                                       // new containers start with their consumers suspended
 	Latency    time.Duration                              // from a request to its effect
 	Delay      func(request string) time.Duration         // more of it, by "kind target state"
 	SetError   func(request string) error                 // an error in place of the effect
@@ -57,6 +58,7 @@ func NewWorld(n int) *World {
 		w.put(cutover.Container, name, cutover.Healthy)
 		w.put(cutover.Member, name, cutover.Serving)
 		w.put(cutover.Workload, name, cutover.Active)
+		w.put(cutover.Consumers, name, cutover.Consuming)
 		w.startedAt[name] = w.Clock.Now().Add(-time.Hour)
 		w.ever[name] = true
 	}
@@ -81,12 +83,13 @@ func (w *World) Seen() cutover.World {
 	}
 }
 
-// Resources are the model's three ladders.
+// Resources are the model's ladders.
 func (w *World) Resources() map[cutover.Kind]cutover.Resource {
 	return map[cutover.Kind]cutover.Resource{
 		cutover.Container: ladder{w, cutover.Container},
 		cutover.Member:    ladder{w, cutover.Member},
 		cutover.Workload:  ladder{w, cutover.Workload},
+		cutover.Consumers: ladder{w, cutover.Consumers},
 	}
 }
 
@@ -100,6 +103,8 @@ func (w *World) State(kind cutover.Kind, target string) cutover.State {
 		return cutover.Absent
 	case cutover.Member:
 		return cutover.Out
+	case cutover.Consumers:
+		return cutover.Suspended
 	default:
 		return ""
 	}

@@ -22,12 +22,19 @@ type Containers struct {
 	started map[string]bool      // this process has asked Docker to start them
 	signals map[string]time.Time // when this process first sent the stop signal
 	killed  map[string]bool      // this process had to send SIGKILL
+	keeps   map[string]*keeping  // exports under way
+	carried map[string]bool      // new containers that have got what they must not start without
+
+	// Starting is asked of a new container that runs, again and again until it is seen healthy: what must be so before
+	// it is. Stopping is asked of a running one right before its stop signal; what it can't do the signal does. Both
+	// may be nil.
+	Starting, Stopping func(ctx context.Context, target string, place cutover.Place) error
 }
 
 // NewContainers moves the containers of one plan. stopAskedAt is the latest moment at which a running target may have
 // been asked to stop, as the journal knows it: a request to stop can't be taken back.
 func NewContainers(fleet *Fleet, plan cutover.Plan, stopAskedAt func(target string) time.Time, now func() time.Time) *Containers {
-	return &Containers{Fleet: fleet, plan: plan, asked: stopAskedAt, now: now, started: map[string]bool{}, signals: map[string]time.Time{}, killed: map[string]bool{}}
+	return &Containers{Fleet: fleet, plan: plan, asked: stopAskedAt, now: now, started: map[string]bool{}, signals: map[string]time.Time{}, killed: map[string]bool{}, carried: map[string]bool{}, keeps: map[string]*keeping{}}
 }
 
 // Set asks for one rung: create, start, stop or remove. It may be repeated; what is done already is left alone.
@@ -46,7 +53,10 @@ func (r *Containers) Set(ctx context.Context, target string, want cutover.State)
 	}
 	switch want {
 	case cutover.Healthy:
-		return r.renew(ctx, c, r.asked(target))
+		if err := r.renew(ctx, c, r.asked(target)); err != nil {
+			return err
+		}
+		return r.prepare(ctx, target)
 	case cutover.Stopped:
 		if c.State.Running || c.State.Restarting {
 			return r.stop(ctx, c)
@@ -85,8 +95,24 @@ func (r *Containers) Observe(ctx context.Context, target string) (cutover.Observ
 		seen.Doomed = fmt.Sprintf("Docker has restarted it %d times: see docker logs %s", c.RestartCount, target)
 	case seen.State == cutover.Stopped && r.unconnected(c) != "":
 		seen.State, seen.Detail = "", "not on network "+r.unconnected(c)+" yet"
+	case seen.State == cutover.Stopped && r.keeps[target] != nil:
+		seen.Detail = "its log and containers.keep are being exported"
+	case seen.State == cutover.Stopped && r.empty(c):
+		seen.State, seen.Detail = "", "containers.carry has not been copied yet"
 	}
 	return seen, nil
+}
+
+// prepare asks a new container that runs for what must be so before it is healthy.
+func (r *Containers) prepare(ctx context.Context, target string) error {
+	if r.Starting == nil || r.plan.Old(target) == "" {
+		return nil
+	}
+	place, err := r.Locate(ctx, target)
+	if err != nil || !place.Running {
+		return err
+	}
+	return r.Starting(ctx, target, place)
 }
 
 // mine inspects a container and makes sure that it is the one the plan means, not another of the same name.
@@ -119,18 +145,54 @@ func (r *Containers) start(ctx context.Context, c container.InspectResponse) err
 	return nil
 }
 
+// KeepDown switches a container's restart policy off, so that it stays down when its process ends. It may be repeated;
+// KeepUp, and starting an old container, give it its policy back.
+func (r *Containers) KeepDown(ctx context.Context, target string) error {
+	c, err := r.engine.ContainerInspect(ctx, target)
+	if err != nil {
+		return fmt.Errorf("inspect %s: %w", target, err)
+	}
+	if c.HostConfig.RestartPolicy.Name == container.RestartPolicyDisabled {
+		return nil
+	}
+	off := container.UpdateConfig{RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled}}
+	if _, err := r.engine.ContainerUpdate(ctx, c.ID, off); err != nil {
+		return fmt.Errorf("switch the restart policy of %s off: %w", target, err)
+	}
+	return nil
+}
+
+// KeepUp gives a container its restart policy: the one it had, or that of the one which it replaces. It may be repeated.
+func (r *Containers) KeepUp(ctx context.Context, target string) error {
+	c, err := r.mine(ctx, target)
+	if err != nil {
+		return err
+	}
+	name := target
+	if old := r.plan.Old(target); old != "" {
+		name = old
+	}
+	node, _ := r.plan.Node(name)
+	return r.policy(ctx, c, node)
+}
+
 // restorePolicy gives an old container its restart policy back.
 func (r *Containers) restorePolicy(ctx context.Context, c container.InspectResponse) error {
 	node, old := r.plan.Node(containerName(c))
 	if !old {
 		return nil
 	}
+	return r.policy(ctx, c, node)
+}
+
+// policy gives a container the restart policy that a node had.
+func (r *Containers) policy(ctx context.Context, c container.InspectResponse, node cutover.Node) error {
 	known, err := factsOf(node)
 	if err != nil || c.HostConfig.RestartPolicy == known.RestartPolicy {
 		return err
 	}
 	if _, err := r.engine.ContainerUpdate(ctx, c.ID, container.UpdateConfig{RestartPolicy: known.RestartPolicy}); err != nil {
-		return fmt.Errorf("give %s its restart policy back: %w", node.Name, err)
+		return fmt.Errorf("give %s its restart policy: %w", containerName(c), err)
 	}
 	return nil
 }
@@ -140,11 +202,8 @@ func (r *Containers) restorePolicy(ctx context.Context, c container.InspectRespo
 func (r *Containers) stop(ctx context.Context, c container.InspectResponse) error {
 	name := containerName(c)
 	delete(r.started, name)
-	if c.HostConfig.RestartPolicy.Name != container.RestartPolicyDisabled {
-		off := container.UpdateConfig{RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled}}
-		if _, err := r.engine.ContainerUpdate(ctx, c.ID, off); err != nil {
-			return fmt.Errorf("switch the restart policy of %s off: %w", name, err)
-		}
+	if err := r.KeepDown(ctx, name); err != nil {
+		return err
 	}
 	signal := c.Config.StopSignal
 	if signal == "" {
@@ -153,6 +212,7 @@ func (r *Containers) stop(ctx context.Context, c container.InspectResponse) erro
 	first, sent := r.signals[name]
 	switch {
 	case !sent:
+		r.sayGoodbye(ctx, c)
 		r.signals[name] = r.now()
 	case r.now().Sub(first) >= r.options.StopTimeout:
 		signal, r.killed[name] = "SIGKILL", true
@@ -166,8 +226,26 @@ func (r *Containers) stop(ctx context.Context, c container.InspectResponse) erro
 	return nil
 }
 
+// sayGoodbye lets the product end by itself. Nothing depends on it: the signal comes next.
+func (r *Containers) sayGoodbye(ctx context.Context, c container.InspectResponse) {
+	if r.Stopping == nil {
+		return
+	}
+	if place, err := r.place(c); err == nil && place.Running {
+		ctx, cancel := context.WithTimeout(ctx, goodbye)
+		defer cancel()
+		_ = r.Stopping(ctx, containerName(c), place)
+	}
+}
+
+// goodbye bounds what a product that no longer answers can delay its stop signal by.
+const goodbye = 5 * time.Second
+
 // remove removes a stopped container and the anonymous volumes that nothing else uses.
 func (r *Containers) remove(ctx context.Context, c container.InspectResponse) error {
+	if err := r.keep(ctx, c); err != nil {
+		return err
+	}
 	if err := r.engine.ContainerRemove(ctx, c.ID, container.RemoveOptions{RemoveVolumes: true}); err != nil && !isNotFound(err) {
 		return fmt.Errorf("remove %s: %w", containerName(c), err)
 	}

@@ -48,6 +48,10 @@ func (r *Containers) cloneFor(ctx context.Context, old container.InspectResponse
 	if err != nil {
 		return clone{}, err
 	}
+	if r.plan.Spec.Consumers == cutover.Exclusive {
+		// Docker would bring it back with all of its consumers at work. It gets its policy when it may consume.
+		known.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
+	}
 	return cloneOf(old, image, newName, r.imageToUse(ctx), known, r.options)
 }
 
@@ -69,7 +73,8 @@ func (r *Containers) imageToUse(ctx context.Context) string {
 	return image.ID
 }
 
-// connect joins a container that has not been started to the networks that it still lacks.
+// connect joins a container that has not been started to the networks that it still lacks, and gives it what is carried
+// over from the old one.
 func (r *Containers) connect(ctx context.Context, c container.InspectResponse) error {
 	oldName := r.plan.Old(containerName(c))
 	if oldName == "" || c.State.Status != container.StateCreated {
@@ -87,7 +92,7 @@ func (r *Containers) connect(ctx context.Context, c container.InspectResponse) e
 			return fmt.Errorf("connect %s to network %s: %w", containerName(c), name, err)
 		}
 	}
-	return nil
+	return r.carry(ctx, oldName, c)
 }
 
 // unconnected names a network that a created container still lacks, or "".

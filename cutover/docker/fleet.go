@@ -65,6 +65,7 @@ func (e *Fleet) Find(ctx context.Context, wanted string) (nodes []cutover.Node, 
 				problems = append(problems, err)
 			}
 			problems = append(problems, sideBySide(c, e.options)...)
+			problems = append(problems, e.uncarried(ctx, c)...)
 		}
 		node, err := e.node(ctx, c, facts{
 			RestartPolicy: c.HostConfig.RestartPolicy,
@@ -112,7 +113,9 @@ func (e *Fleet) place(c container.InspectResponse) (cutover.Place, error) {
 	place := cutover.Place{ID: c.ID, Host: e.options.Host, StartedAt: e.startedAt(c)}
 	// A container that Docker is about to restart says that it runs, and has no address.
 	place.Running = c.State.Running && !c.State.Restarting
+	place.Life = c.State.StartedAt
 	if !place.Running {
+		place.ExitCode, place.EndedAt = c.State.ExitCode, e.here(c.State.FinishedAt)
 		return place, nil
 	}
 	if e.options.Publish {
@@ -184,7 +187,12 @@ func exitDetail(c container.InspectResponse) string {
 
 // startedAt is when a container's present life began, on this machine's clock.
 func (e *Fleet) startedAt(c container.InspectResponse) time.Time {
-	at := engineStartedAt(c)
+	return e.here(c.State.StartedAt)
+}
+
+// here is a moment on the engine's clock, on this machine's; the zero time when it has not come.
+func (e *Fleet) here(moment string) time.Time {
+	at := parsed(moment)
 	if at.IsZero() {
 		return at
 	}
@@ -193,7 +201,11 @@ func (e *Fleet) startedAt(c container.InspectResponse) time.Time {
 
 // engineStartedAt is the same on the engine's clock: what tells two lives apart.
 func engineStartedAt(c container.InspectResponse) time.Time {
-	at, err := time.Parse(time.RFC3339Nano, c.State.StartedAt)
+	return parsed(c.State.StartedAt)
+}
+
+func parsed(moment string) time.Time {
+	at, err := time.Parse(time.RFC3339Nano, moment)
 	if err != nil {
 		return time.Time{}
 	}

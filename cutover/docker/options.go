@@ -18,8 +18,13 @@ type Options struct {
 	Publish  bool   // the host's address and the published port
 	HostAddr string // the host's address, when Publish is set
 
-	Ports    []int    // where fixed host ports may be moved to
-	Share    []string // volumes and host paths that old and new may both write to
+	Ports []int    // where fixed host ports may be moved to
+	Share []string // volumes and host paths that old and new may both write to
+	Carry []string // paths that are copied from the old container to the new one before that starts
+
+	Keep       []string // paths that are exported before an old container is removed, and its log, to
+	KeepFolder string   // a folder of this machine; empty: nothing is exported
+
 	SetEnv   map[string]string
 	UnsetEnv []string
 

@@ -78,7 +78,7 @@ func (p *Probe) one(ctx context.Context, index int, request Request) {
 	phase := p.tally.begin()
 	result := p.exchange(ctx, request)
 	if result.err == nil {
-		result.err = p.judge(index, request, result.status, phase)
+		result.err = p.judge(index, request, result.status)
 	}
 	step := ""
 	if p.options.Step != nil {
@@ -88,13 +88,13 @@ func (p *Probe) one(ctx context.Context, index int, request Request) {
 }
 
 // judge says whether a complete answer is a good one.
-func (p *Probe) judge(index int, request Request, status int, phase phase) error {
+func (p *Probe) judge(index int, request Request, status int) error {
 	switch {
 	case request.Expect != 0 && status != request.Expect:
 		return fmt.Errorf("status %d, expected %d", status, request.Expect)
 	case slices.Contains([]int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, status):
 		return fmt.Errorf("status %d", status)
-	case !p.tally.known(index, status, phase):
+	case !p.tally.known(index, status):
 		return fmt.Errorf("status %d, which the warm-up did not see", status)
 	}
 	return nil

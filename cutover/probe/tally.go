@@ -75,11 +75,12 @@ func (t *tally) begin() phase {
 	return t.now
 }
 
-// known says whether a status was seen in the warm-up; one seen now, in the warm-up, is known from now on.
-func (t *tally) known(request, status int, sent phase) bool {
+// known says whether a status was seen in the warm-up; one seen now, while it lasts, is known from now on. When the
+// request was sent does not matter: an answer that comes after the cutover has begun may be its doing.
+func (t *tally) known(request, status int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if sent == before {
+	if t.now == before {
 		t.statuses[request][status] = true
 	}
 	return t.statuses[request][status]

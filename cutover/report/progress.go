@@ -20,22 +20,24 @@ type Progress struct {
 	last  time.Time // when it was drawn
 
 	failed map[string]string // by target, the error of the last request that was told
+	told   map[string]int    // by target, how many of the lines that are well have been told
 }
 
 // Emit takes one event. It is called from the runner's goroutine.
 func (p *Progress) Emit(e cutover.Event) {
 	switch e.Type {
 	case cutover.EventStep:
-		p.began, p.failed = e.At, map[string]string{}
+		p.began, p.failed, p.told = e.At, map[string]string{}, map[string]int{}
 		if p.Width == 0 {
 			p.line("%s %s ...", p.number(e), stepText(e.Step))
 		}
 	case cutover.EventAsked:
-		if e.Err != nil && p.failed[e.Target] != e.Err.Error() { // it is asked again, many times
+		if e.Err != nil && !cutover.IsNotYet(e.Err) && p.failed[e.Target] != e.Err.Error() { // it is asked again, many times
 			p.failed[e.Target] = e.Err.Error()
 			p.line("%s asking %s failed: %v", p.number(e), e.Target, e.Err)
 		}
 	case cutover.EventProgress:
+		p.gates(e)
 		if p.Width > 0 && (!p.drawn || e.At.Sub(p.last) >= 100*time.Millisecond) {
 			p.last = e.At
 			p.draw(fmt.Sprintf("%s %s | %s", p.number(e), stepText(e.Step), now(e)))
@@ -58,6 +60,23 @@ func (p *Progress) number(e cutover.Event) string {
 		sign = "<"
 	}
 	return fmt.Sprintf("%s%*d/%d", sign, digits, e.Number, e.Of)
+}
+
+// gates writes a line of its own for everything that is well of a container that becomes healthy, once.
+func (p *Progress) gates(e cutover.Event) {
+	if e.Step.Kind != cutover.Container || e.Step.To != cutover.Healthy {
+		return
+	}
+	for _, seen := range e.Seen {
+		well := strings.Split(seen.Detail, "\n")
+		if seen.State != e.Step.To || len(well) == 1 {
+			well = well[:len(well)-1]
+		}
+		for _, line := range well[min(p.told[seen.Target], len(well)):] {
+			p.line("%s %s: %s", p.number(e), seen.Target, line)
+		}
+		p.told[seen.Target] = max(p.told[seen.Target], len(well))
+	}
 }
 
 func stepText(step cutover.Step) string {

@@ -50,6 +50,18 @@ func startConsul(t *testing.T) string {
 	if err != nil {
 		t.Skip("no consul binary; the integration suite runs the same in a container")
 	}
+	for range 5 { // another process can take a port between its choice and its use
+		if address := tryConsul(t, binary); address != "" {
+			return address
+		}
+	}
+	t.Fatal("consul did not come up")
+	return ""
+}
+
+// tryConsul starts an agent on ports that are free now. "": it has ended, or its time is over.
+func tryConsul(t *testing.T, binary string) string {
+	t.Helper()
 	ports := make([]int, 4)
 	for i := range ports {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -70,24 +82,31 @@ limits { http_max_conns_per_client = 1000 }`, ports[0], ports[1], ports[2], port
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	t.Cleanup(func() { _ = command.Process.Kill() })
 	address := fmt.Sprintf("http://127.0.0.1:%d", ports[0])
-	waitForConsul(t, agent(t, address))
+	if !comesUp(t, agent(t, address), ended) {
+		return ""
+	}
 	return address
 }
 
-// waitForConsul returns when the agent knows the management token, which takes a leader.
-func waitForConsul(t *testing.T, a *Agent) {
+// comesUp reports whether the agent gets to know the management token, which takes a leader.
+func comesUp(t *testing.T, a *Agent, ended <-chan error) bool {
 	t.Helper()
 	deadline, tick := time.After(30*time.Second), time.NewTicker(50*time.Millisecond)
 	defer tick.Stop()
 	for {
 		if _, err := a.Find(t.Context(), "lbtest", []string{"lbtest-1"}, "", 0); err == nil {
-			return
+			return true
 		}
 		select {
+		case err := <-ended:
+			t.Logf("consul has ended: %v", err)
+			return false
 		case <-deadline:
-			t.Fatal("consul did not come up")
+			return false
 		case <-tick.C:
 		}
 	}
