@@ -92,17 +92,18 @@ func (s *site) loadPlan(ctx context.Context, path string, without []string) (cut
 	if err := s.stillAsPlanned(ctx, plan); err != nil {
 		return plan, err
 	}
-	again, err := cutover.Build(s.spec(plan.Spec.Rollout, plan.Spec.Image, saved), plan.World)
+	s.wanted = plan.Spec.Image
+	again, err := cutover.Build(s.spec(plan.Spec.Rollout, plan.Spec.Image, plan.World, saved), plan.World)
 	if err != nil {
 		return plan, err
 	}
 	if again.String() != plan.String() || !reflect.DeepEqual(again.Spec, plan.Spec) {
 		return plan, fmt.Errorf("the configuration is not the one that the plan %s was made with: plan again", path)
 	}
-	if plan, err = cutover.Build(s.spec(plan.Spec.Rollout, plan.Spec.Image, append(saved, without...)), plan.World); err != nil || plan.Empty() {
+	if plan, err = cutover.Build(s.spec(plan.Spec.Rollout, plan.Spec.Image, plan.World, append(saved, without...)), plan.World); err != nil || plan.Empty() {
 		return plan, err
 	}
-	return plan, joined(s.preflight(ctx, plan.World, true))
+	return plan, joined(s.preflight(ctx, plan.World, plan.Spec.Image, true))
 }
 
 // stillAsPlanned observes the fleet again and refuses a plan that was made for another one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -52,6 +53,10 @@ func (r *rollout) goOn(ctx context.Context, turn func(*cutover.Journal) error) e
 	if was := journal.Plan.Spec.Driver; was != r.config.Driver.Kind {
 		return fmt.Errorf("rollout %s was begun with driver.kind %s, the configuration says %s: it can't be carried on with another one: restore the configuration",
 			journal.Plan.Spec.Rollout, was, r.config.Driver.Kind)
+	}
+	if how := r.driver.Procedure(factsOfAll(journal.Plan.World)); !slices.Equal(how.Ladder, journal.Plan.Spec.Ladder) || how.Prepares != journal.Plan.Spec.Prepares ||
+		cmp.Or(journal.Plan.Spec.Strategy.Kind, cutover.Rolling) != r.config.Strategy.Kind {
+		return fmt.Errorf("rollout %s was begun with another strategy.kind, or with another way to quiesce, than the configuration says: it can't be carried on like that: restore the configuration", journal.Plan.Spec.Rollout)
 	}
 	if err := turn(journal); err != nil {
 		return err

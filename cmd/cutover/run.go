@@ -37,7 +37,7 @@ type rollout struct {
 // first step ctx ends it, with nothing touched; from then on signals are the runner's. Its error is an endedError
 // unless nothing was begun.
 func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
-	signals := watchSignals()
+	signals := watchSignals(r.wake)
 	defer signals.stop()
 	remembering := &remembering{Session: session, last: r.journal}
 	r.begin(r.journal.Plan, remembering)
@@ -52,11 +52,16 @@ func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
 	started := time.Now()
 	runner := cutover.Runner{
 		Clock: cutover.WallClock{}, Emit: r.emit(),
-		Resources:  map[cutover.Kind]cutover.Resource{cutover.Container: r.containers, cutover.Member: r.members, cutover.Workload: r.driver},
-		Poll:       map[cutover.Kind]time.Duration{cutover.Member: 20 * time.Millisecond, cutover.Container: 50 * time.Millisecond, cutover.Workload: 50 * time.Millisecond},
-		Interrupts: signals.count, Wake: signals.wake,
+		Resources:  r.resources(),
+		Poll:       map[cutover.Kind]time.Duration{cutover.Member: 20 * time.Millisecond, cutover.Container: 50 * time.Millisecond, cutover.Workload: 50 * time.Millisecond, cutover.Consumers: 50 * time.Millisecond},
+		Interrupts: signals.count, Wake: r.wake,
 	}
 	done := runner.Run(context.WithoutCancel(ctx), remembering, r.journal)
+	if done.Outcome != cutover.LockTrouble { // without the lock nothing more is asked of anybody
+		if err := r.closeDriver(ctx); err != nil {
+			done.Warnings = append(done.Warnings, err.Error())
+		}
+	}
 	run := report.Run{
 		Journal: done, Outcome: done.Outcome, Reason: done.Reason, Started: started, Finished: time.Now(),
 		Preparing: r.preparing, Earlier: earlier, Propagation: r.members.Propagations(),

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -30,9 +33,11 @@ type site struct {
 	members *lb.Members
 	builder func(context.Context) (*image.Build, error) // nil when there is nothing to build
 
+	wanted     cutover.Image      // what every container shall run; empty until that is known
 	containers *docker.Containers // nil until a plan is known
 	plan       cutover.Plan
 	session    *remembering // nil until the lock is held
+	wake       chan struct{}
 }
 
 // open reads the configuration and wires the adapters, in this order: store, engine, driver, members.
@@ -54,12 +59,13 @@ func open(o options) (*site, error) {
 	s.docker = docker.Options{
 		Service: c.Service, Host: host.Name, Label: c.Containers.Label, Network: c.Containers.Network,
 		Publish: c.Containers.Publish, HostAddr: host.Addr, Ports: ports, Share: c.Containers.Share,
+		Carry: c.Containers.Carry, Keep: c.Containers.Keep, KeepFolder: c.Path(c.Containers.KeepFolder),
 		SetEnv: c.Containers.Env.Set, UnsetEnv: c.Containers.Env.Unset, StopTimeout: c.Containers.StopTimeout.Std(),
 	}
 	if s.driver, err = s.newDriver(); err != nil {
 		return nil, err
 	}
-	s.fleet = docker.NewFleet(engine, s.docker, s.driver)
+	s.fleet = docker.NewFleet(engine, s.docker, s)
 	if s.members, err = s.newMembers(o.without); err != nil {
 		return nil, err
 	}
@@ -80,13 +86,18 @@ func openStore(o options) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &site{config: c, store: journals}, nil
+	return &site{config: c, store: journals, wake: make(chan struct{}, 1)}, nil
 }
 
 func imageSpec(c config.Config) image.Spec {
-	spec := image.Spec{Base: c.Image.Base, Tag: c.Image.Tag, Properties: c.Path(c.Image.Properties), Labels: c.Image.Labels, Home: c.Image.Home}
-	for _, source := range c.Image.Packages {
-		spec.Packages = append(spec.Packages, c.Path(source))
+	spec := image.Spec{
+		Base: c.Image.Base, Tag: c.Image.Tag, Properties: c.Path(c.Image.Properties), Labels: c.Image.Labels, Home: c.Image.Home,
+		AllowSecrets: c.Image.AllowSecrets, Folder: c.Folder, Memory: imageMemory(c),
+	}
+	for _, source := range c.Image.Sources {
+		for _, found := range source.Paths(c.Folder) {
+			spec.Packages = append(spec.Packages, image.PackageSource{Path: c.Path(found), Override: source.Override})
+		}
 	}
 	for _, file := range c.Image.Files {
 		spec.Files = append(spec.Files, image.File{From: c.Path(file.From), To: file.To})
@@ -94,42 +105,14 @@ func imageSpec(c config.Config) image.Spec {
 	return spec
 }
 
-// newDriver chooses the driver. Its view of the containers is late bound: the plan is not known yet.
-func (s *site) newDriver() (driver.Driver, error) {
-	d := s.config.Driver
-	containers := driver.Containers{
-		Locate: func(ctx context.Context, target string) (cutover.Place, error) { return s.fleet.Locate(ctx, target) },
-		Restart: func(ctx context.Context, target string, since time.Time) error {
-			if s.containers == nil {
-				return errors.New("there is no plan to restart anything for")
-			}
-			return s.containers.Restart(ctx, target, since)
-		},
-		QuiescedAt: func(target string) time.Time {
-			if s.session == nil {
-				return time.Time{}
-			}
-			return s.session.last.QuiescedAt(target)
-		},
+// imageMemory is a file of the user's cache for each folder and service. Without a cache every input is read each time.
+func imageMemory(c config.Config) string {
+	folder, err := os.UserCacheDir()
+	if err != nil {
+		return ""
 	}
-	switch d.Kind {
-	case "apigateway":
-		password, err := s.config.Secret("driver's password", d.PasswordFile, d.PasswordEnv)
-		if err != nil {
-			return nil, err
-		}
-		return driver.NewAPIGateway(&driver.APIGateway{
-			User: d.User, Password: password, AdminPort: d.Port, QuiescePort: d.QuiescePort,
-			DiagnosticPort: d.DiagnosticPort, Flush: d.Flush, Containers: containers,
-		}), nil
-	case "http":
-		return driver.NewHTTP(driver.HTTP{
-			Port: d.Port, ReadyPath: d.Ready, ReadyStatus: d.Expect, QuiescePath: d.Quiesce,
-			DonePath: d.Done, Containers: containers,
-		}), nil
-	default:
-		return driver.None{}, nil
-	}
+	sum := sha256.Sum256([]byte(c.Folder + "\x00" + c.Service))
+	return filepath.Join(folder, "cutover", "image-"+hex.EncodeToString(sum[:6])+".json")
 }
 
 func (s *site) newMembers(without []string) (*lb.Members, error) {
@@ -154,8 +137,8 @@ func (s *site) newMembers(without []string) (*lb.Members, error) {
 		Services: services(c.Members), Balancers: balancers, Without: without,
 		Locate: func(ctx context.Context, target string) (cutover.Place, error) { return s.fleet.Locate(ctx, target) },
 		Agent:  func(string) lb.Intent { return agent },
-		Known:  s.known,
-		Now:    time.Now,
+		Known:  s.known, Foreign: s.foreign,
+		Now: time.Now,
 	})
 }
 
@@ -183,6 +166,10 @@ func (s *site) begin(plan cutover.Plan, session *remembering) {
 	s.docker.Rollout = plan.Spec.Rollout
 	s.containers = docker.NewContainers(s.fleet.For(s.docker), plan,
 		func(target string) time.Time { return session.last.StopAskedAt(target) }, time.Now)
+	s.containers.Starting = s.starting
+	if stopper, ok := s.driver.(driver.Stopper); ok {
+		s.containers.Stopping = stopper.Stopping
+	}
 }
 
 // remembering is a session that knows what it saved last, and that asks to go back when the probe has lost a request.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/driver"
 	"github.com/cutover/cutover/lb"
 )
 
@@ -53,7 +54,7 @@ func (s *site) complete(ctx context.Context, node *cutover.Node) error {
 		node.Detail = detail
 	}
 	node.Workload = cutover.Active
-	if len(s.driver.Ladder()) < 2 {
+	if len(s.driver.Procedure(nil).Ladder) < 2 {
 		return nil
 	}
 	workload, err := s.driver.Observe(ctx, node.Name)
@@ -67,16 +68,19 @@ func (s *site) complete(ctx context.Context, node *cutover.Node) error {
 	return nil
 }
 
-// preflight looks at everything that could stop a cutover of these nodes. It touches nothing.
-func (s *site) preflight(ctx context.Context, seen cutover.World, observed bool) []finding {
+// preflight looks at everything that could stop a cutover of these nodes to an image, and remembers with each node
+// what its successor must match. It touches nothing.
+func (s *site) preflight(ctx context.Context, seen cutover.World, image cutover.Image, observed bool) []finding {
 	var names []string
 	var found []finding
 	for _, node := range seen.Nodes {
 		names = append(names, node.Name)
-		for _, problem := range s.checkDriver(ctx, node.Name) {
+		for _, problem := range s.surveyDriver(ctx, node) {
 			found = append(found, finding{node.Name, problem})
 		}
 	}
+	found = append(found, s.surveyConsumers(seen)...)
+	found = append(found, s.surveyRelease(ctx, seen, image)...)
 	if !observed {
 		names = nil // what keeps the members from being observed has been found: only the load balancers are left to check
 	}
@@ -88,14 +92,18 @@ func (s *site) preflight(ctx context.Context, seen cutover.World, observed bool)
 	return found
 }
 
-func (s *site) checkDriver(ctx context.Context, containerName string) []error {
-	ctx, cancel := within(ctx, "asking the product in "+containerName)
+func (s *site) surveyDriver(ctx context.Context, node cutover.Node) []error {
+	ctx, cancel := within(ctx, "asking the product in "+node.Name)
 	defer cancel()
-	place, err := s.fleet.Locate(ctx, containerName)
+	place, err := s.fleet.Locate(ctx, node.Name)
 	if err != nil {
 		return []error{err}
 	}
-	return s.driver.Check(ctx, containerName, place)
+	facts, found := s.driver.Survey(ctx, node.Name, place)
+	if node.Facts[cutover.Workload], err = json.Marshal(facts); err != nil {
+		found = append(found, err)
+	}
+	return found
 }
 
 // lookLimit bounds each look at something before a run.
@@ -105,14 +113,16 @@ func within(ctx context.Context, doing string) (context.Context, context.CancelF
 	return context.WithTimeoutCause(ctx, lookLimit, fmt.Errorf("no answer within %s while %s", lookLimit, doing))
 }
 
-// spec is what the configuration wants, for this rollout and image.
-func (s *site) spec(rollout string, image cutover.Image, without []string) cutover.Spec {
+// spec is what the configuration wants, for this rollout and image, of nodes that were seen like this.
+func (s *site) spec(rollout string, image cutover.Image, seen cutover.World, without []string) cutover.Spec {
 	c := s.config
+	facts := factsOfAll(seen)
+	how := s.driver.Procedure(facts)
 	spec := cutover.Spec{
-		Service: c.Service, Rollout: rollout, Image: image, Driver: c.Driver.Kind, Ladder: s.driver.Ladder(),
-		Prepares: "quiesce: let go of what it holds in memory", Readiness: readiness[c.Driver.Kind],
+		Service: c.Service, Rollout: rollout, Image: image, Driver: c.Driver.Kind, Ladder: how.Ladder,
+		Prepares: how.Prepares, Readiness: how.Readiness, Notes: how.Notes,
 		Strategy: cutover.Strategy{
-			MinServing: c.Strategy.MinServing, MaxSurge: c.Strategy.MaxSurge, Start: c.Strategy.Start,
+			Kind: c.Strategy.Kind, MinServing: c.Strategy.MinServing, MaxSurge: c.Strategy.MaxSurge, Start: c.Strategy.Start,
 			Shift: c.Strategy.Shift, Hold: c.Strategy.Hold.Std(), Soak: c.Strategy.Soak.Std(),
 		},
 		Budgets: cutover.Budgets{
@@ -121,9 +131,17 @@ func (s *site) spec(rollout string, image cutover.Image, without []string) cutov
 			Stop: c.Containers.StopTimeout.Std() + stopMargin, OnDrainTimeout: cutover.Policy(c.Strategy.Drain.OnTimeout),
 		},
 	}
-	if c.Driver.Kind == "apigateway" {
-		spec.Prepares = "flush licence, performance and quota data"
+	if how.Serial {
 		spec.Strategy.Shift = 1 // the vendor's procedure quiesces one node after the other
+	}
+	if c.Strategy.Kind == cutover.Cluster {
+		spec.Notes = append(spec.Notes, "the new set is a cluster of its own: stateful sessions and caches do not carry over to it")
+	}
+	for i, node := range seen.Nodes {
+		if len(facts[i].Consumers) > 0 {
+			spec.Consumers = cutover.ConsumerPolicy(c.Strategy.Consumers)
+			spec.Notes = append(spec.Notes, node.Name+" works without the load balancers too: "+works(facts[i].Consumers))
+		}
 	}
 	for _, b := range c.LoadBalancers {
 		spec.Balancers = append(spec.Balancers, cutover.Balancer{
@@ -133,8 +151,6 @@ func (s *site) spec(rollout string, image cutover.Image, without []string) cutov
 	}
 	return spec
 }
-
-var readiness = map[string]string{"apigateway": "health, engine, mode", "http": "its readiness URL", "none": "running"}
 
 // known tells what is to be registered for a target: what was adopted from the old container, under its own ids, and
 // for a new one the same under new ids. The configuration has the last word on tags, meta and weights.
@@ -173,6 +189,14 @@ func (s *site) known(target string) []lb.Registration {
 		fresh = append(fresh, r)
 	}
 	return fresh
+}
+
+// foreign reports whether a registration belongs to another container of the rollout. After restarts it may still
+// carry the address that this one has now.
+func (s *site) foreign(target, registrationID string) bool {
+	return slices.ContainsFunc(s.peers(target), func(peer driver.Peer) bool {
+		return slices.ContainsFunc(s.known(peer.Name), func(r lb.Registration) bool { return r.ID == registrationID })
+	})
 }
 
 // target is the image that every container shall run.
@@ -215,6 +239,7 @@ func (s *site) prepare(ctx context.Context, rollout string, without []string) (c
 		return cutover.Plan{}, err
 	}
 	image, imageErr := s.target(ctx)
+	s.wanted = image
 	seen, found, err := s.survey(ctx, image)
 	if err != nil {
 		return cutover.Plan{}, errors.Join(imageErr, err)
@@ -222,11 +247,11 @@ func (s *site) prepare(ctx context.Context, rollout string, without []string) (c
 	if imageErr != nil {
 		found = append([]finding{{err: imageErr}}, found...)
 	} else if everywhere(seen, image) {
-		return cutover.Build(s.spec(rollout, image, without), seen)
+		return cutover.Build(s.spec(rollout, image, seen, without), seen)
 	}
 	observed := !slices.ContainsFunc(found, func(f finding) bool { return f.node != "" })
-	found = append(found, s.preflight(ctx, seen, observed)...)
-	plan, err := cutover.Build(s.spec(rollout, image, without), supposing(seen, found))
+	found = append(found, s.preflight(ctx, seen, image, observed)...)
+	plan, err := cutover.Build(s.spec(rollout, image, seen, without), supposing(seen, found))
 	if err != nil {
 		found = append(found, finding{err: err})
 	}
