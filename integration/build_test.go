@@ -16,17 +16,19 @@ import (
 	"github.com/docker/docker/api/types/image"
 )
 
+const packageManifest = `<Values version="2.0"><value name="version">1.4</value></Values>`
+
 // The fixed image: files in their places, owned by the product's user; unchanged inputs build nothing; a rollout to it.
 func TestBuildAndRollout(t *testing.T) {
-	s := newStack(t, options{nodes: 1, config: func(c *config) {
-		(*c)["image"] = config{
+	s := newStack(t, options{nodes: 1, config: func(c config) {
+		c["image"] = config{
 			"base": "cutover-demo/gateway:10.15.0.18", "tag": "cutover-test/fixed:{{.Fingerprint}}", "packages": []string{"Orders"},
 			"properties": "application.properties",
 			"files":      []config{{"from": "ui.properties", "to": "{{.Profile}}/apigateway/config/"}, {"from": "ui.properties", "to": "/etc/passwd.d/extra"}},
 		}
 	}})
 	for name, content := range map[string]string{
-		"Orders/manifest.v3": "<Values/>", "Orders/ns/a/node.ndf": "<Values/>",
+		"Orders/manifest.v3": packageManifest, "Orders/ns/a/node.ndf": "<Values/>",
 		"application.properties": "settings.watt.server.threadPool=150\n", "ui.properties": "x=1\n",
 	} {
 		s.must(os.MkdirAll(filepath.Dir(filepath.Join(s.folder, name)), 0o755))

@@ -27,27 +27,31 @@ func portOf(number string) nat.Port { return nat.Port(number + "/tcp") }
 
 // newConfig is the configuration of a stack that moves to the fixed image.
 func (s *stack) newConfig() config {
+	quiesce := "20s"
+	if s.product.kind == "integrationserver" {
+		quiesce = "2m" // longer than driver.minutes
+	}
 	return config{
 		"service":    "api-gateway",
-		"containers": config{"label": label + "=" + s.name + ",com.docker.compose.service=gateway", "network": s.network, "stop_timeout": "20s"},
+		"containers": config{"label": label + "=" + s.name + ",com.docker.compose.service=gateway", "network": s.network, "stop_timeout": "20s", "env": config{"set": config{"SCHEDULER_NAME": "{{.Name}}"}}},
 		"members": []config{{
 			"service": "api-gateway", "port": 5555,
-			"check": config{"http": "/rest/apigateway/health", "interval": "500ms", "timeout": "1s"},
+			"check": config{"http": s.product.check, "interval": "500ms", "timeout": "1s"},
 		}},
 		"consul": config{"address": "http://" + s.ports["consul:8500"]},
-		"image":  config{"ref": "cutover-demo/gateway:10.15.0.18"},
-		"driver": config{"kind": "apigateway", "user": "Administrator", "password_env": "GATEWAY_PASSWORD"},
+		"image":  config{"ref": s.product.fixed},
+		"driver": config{"kind": s.product.kind, "user": "Administrator", "password_env": "GATEWAY_PASSWORD"},
 		"load_balancers": []config{
 			{"name": "lb-1", "kind": "haproxy", "stats": "tcp://" + s.ports["lb-1:9999"], "master": "tcp://" + s.ports["lb-1:9998"]},
 			{"name": "lb-2", "kind": "haproxy", "stats": "tcp://" + s.ports["lb-2:9999"], "master": "tcp://" + s.ports["lb-2:9998"]},
 		},
 		"probe": config{"version_header": "X-Version", "warm_up": "1s", "requests": []config{
-			{"url": s.fronts[0] + "/gateway/ping", "rate": 10, "expect": 200},
-			{"url": s.fronts[1] + "/gateway/ping", "rate": 10, "expect": 200},
+			{"url": s.fronts[0] + s.product.path(), "rate": 10, "expect": 200},
+			{"url": s.fronts[1] + s.product.path(), "rate": 10, "expect": 200},
 		}},
 		"strategy": config{
 			"hold": "300ms", "soak": "1s", "drain": config{"timeout": "60s"},
-			"timeouts": config{"start": "30s", "join": "20s", "quiesce": "20s"},
+			"timeouts": config{"start": "30s", "join": "20s", "quiesce": quiesce},
 		},
 		"state": "state",
 	}

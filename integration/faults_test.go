@@ -33,10 +33,10 @@ func TestAbortWhileTheOldContainerStops(t *testing.T) {
 
 // An image can look well and fail a few seconds later: the hold, the watch before each drain, and the soak are for that.
 func TestNewImageThatFailsAfterItJoined(t *testing.T) {
-	s := newStack(t, options{nodes: 2, config: func(c *config) {
-		(*c)["containers"].(config)["env"] = config{"set": config{"GATEWAY_FAULT": "unhealthy-after=6s"}}
-		(*c)["strategy"].(config)["soak"] = "15s"
-		(*c)["strategy"].(config)["timeouts"].(config)["join"] = "5s"
+	s := newStack(t, options{nodes: 2, config: func(c config) {
+		c.setEnv("GATEWAY_FAULT", "unhealthy-after=6s")
+		c.strategy("soak", "15s")
+		c.timeout("join", "15s")
 	}})
 	before := s.ids()
 	load := s.traffic()
@@ -53,9 +53,9 @@ func TestNewImageThatFailsAfterItJoined(t *testing.T) {
 
 // A new image whose process ends is noticed at once, not when the time is over.
 func TestNewImageThatCrashes(t *testing.T) {
-	s := newStack(t, options{nodes: 1, config: func(c *config) {
-		(*c)["containers"].(config)["env"] = config{"set": config{"GATEWAY_FAULT": "crash-at-start"}}
-		(*c)["strategy"].(config)["timeouts"].(config)["start"] = "2m"
+	s := newStack(t, options{nodes: 1, config: func(c config) {
+		c.setEnv("GATEWAY_FAULT", "crash-at-start")
+		c.timeout("start", "2m")
 	}})
 	before := s.ids()
 	began := time.Now()
@@ -71,8 +71,8 @@ func TestNewImageThatCrashes(t *testing.T) {
 
 // A gateway that dies while it flushes has lost data: that is said, and it comes back.
 func TestOldGatewayThatDiesInItsFlush(t *testing.T) {
-	s := newStack(t, options{nodes: 2, env: map[string]string{"GATEWAY_FAULT": "crash-in-flush"}, config: func(c *config) {
-		(*c)["containers"].(config)["env"] = config{"unset": []string{"GATEWAY_FAULT"}}
+	s := newStack(t, options{nodes: 2, env: map[string]string{"GATEWAY_FAULT": "crash-in-flush"}, config: func(c config) {
+		c.unsetEnv("GATEWAY_FAULT")
 	}})
 	before := s.ids()
 	load := s.traffic()
@@ -93,8 +93,8 @@ func TestLostRequestTurnsTheRunRound(t *testing.T) {
 		}
 	}))
 	defer front.Close()
-	s := newStack(t, options{nodes: 2, config: func(c *config) {
-		(*c)["probe"] = config{"requests": []config{{"url": front.URL, "rate": 20, "expect": 200}}, "warm_up": "1s"}
+	s := newStack(t, options{nodes: 2, config: func(c config) {
+		c["probe"] = config{"requests": []config{{"url": front.URL, "rate": 20, "expect": 200}}, "warm_up": "1s"}
 	}})
 	before := s.ids()
 	run := s.begin("apply", "--yes", "--report", "report.json")
@@ -134,10 +134,10 @@ func TestSavedPlan(t *testing.T) {
 
 // A load balancer that can't be read is never agreement: the run goes back, and is stuck for as long as it is asked.
 func TestDeadLoadBalancerIsLeftOut(t *testing.T) {
-	s := newStack(t, options{nodes: 2, config: func(c *config) {
-		delete(*c, "probe")
-		(*c)["strategy"].(config)["timeouts"].(config)["join"] = "6s"
-		(*c)["strategy"].(config)["drain"] = config{"timeout": "6s"}
+	s := newStack(t, options{nodes: 2, config: func(c config) {
+		delete(c, "probe")
+		c.timeout("join", "6s")
+		c.strategy("drain", config{"timeout": "6s"})
 	}})
 	before := s.ids()
 	run := s.begin("apply", "--yes")

@@ -24,6 +24,22 @@ func (s *stack) ids() map[string]string {
 	return ids
 }
 
+// hostname is what a container calls itself.
+func (s *stack) hostname(containerName string) string {
+	s.Helper()
+	c, err := s.engine.ContainerInspect(s.Context(), containerName)
+	s.must(err)
+	return c.Config.Hostname
+}
+
+// startedAt is when a container's present life began.
+func (s *stack) startedAt(containerName string) string {
+	s.Helper()
+	c, err := s.engine.ContainerInspect(s.Context(), containerName)
+	s.must(err)
+	return c.State.StartedAt
+}
+
 // isNew asserts that a rollout has replaced every container and left nothing over, and names the new ones.
 func (s *stack) isNew(rollout string) []string {
 	s.Helper()
@@ -35,10 +51,10 @@ func (s *stack) isNew(rollout string) []string {
 	for _, name := range want {
 		c, err := s.engine.ContainerInspect(s.Context(), name)
 		s.must(err)
-		if c.Config.Image != "cutover-demo/gateway:10.15.0.18" || c.HostConfig.RestartPolicy.Name != "unless-stopped" {
+		if c.Config.Image != s.product.fixed || c.HostConfig.RestartPolicy.Name != "unless-stopped" {
 			s.Errorf("%s runs %s, restart policy %q", name, c.Config.Image, c.HostConfig.RestartPolicy.Name)
 		}
-		if slices.Contains(c.Config.Env, "GATEWAY_VERSION=10.15.0.17") {
+		if _, old, _ := strings.Cut(s.product.old, ":"); slices.Contains(c.Config.Env, "GATEWAY_VERSION="+old) {
 			s.Errorf("%s has the old image's environment: %v", name, c.Config.Env)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 func TestRollout(t *testing.T) {
 	s := newStack(t, options{})
 	load := s.traffic()
+	s.needsStandIn()
 	old := s.watch(s.fleet...)
 	got := s.cutover("apply", "--yes", "--report", "report.json")
 	lastRequests := old.end()
@@ -64,15 +65,15 @@ func TestRollout(t *testing.T) {
 }
 
 func TestNewImageThatNeverBecomesReady(t *testing.T) {
-	s := newStack(t, options{nodes: 2, config: func(c *config) {
-		(*c)["containers"].(config)["env"] = config{"set": config{"GATEWAY_FAULT": "never-ready"}}
-		(*c)["strategy"].(config)["timeouts"].(config)["start"] = "5s"
+	s := newStack(t, options{nodes: 2, config: func(c config) {
+		c.setEnv("GATEWAY_FAULT", "never-ready")
+		c.timeout("start", "5s")
 	}})
 	before := s.ids()
 	load := s.traffic()
 	got := s.cutover("apply", "--yes", "--report", "report.json")
 	load.end()
-	if got.code != 2 || !strings.Contains(got.stdout, "health: 500") {
+	if got.code != 2 || !strings.Contains(got.stdout, "health 500") {
 		t.Errorf("exit %d", got.code)
 	}
 	if made := s.report(); made.Outcome != cutover.RolledBack || made.Probe.Lost != 0 {
@@ -83,6 +84,7 @@ func TestNewImageThatNeverBecomesReady(t *testing.T) {
 
 func TestKilledAndResumed(t *testing.T) {
 	s := newStack(t, options{})
+	s.needsStandIn()
 	load := s.traffic()
 	run := s.begin("apply", "--yes")
 	s.killAtStep(run, func(j cutover.Journal) bool { return inFlight(j, cutover.Workload, s.fleet[1]) })
@@ -118,6 +120,7 @@ func TestKilledAndResumed(t *testing.T) {
 func TestRollbackAfterHalfTheFleet(t *testing.T) {
 	s := newStack(t, options{nodes: 2})
 	before := s.ids()
+	s.needsStandIn()
 	load := s.traffic()
 	run := s.begin("apply", "--yes")
 	s.killAtStep(run, func(j cutover.Journal) bool { return j.Cursor >= 12 && inFlight(j, cutover.Member, s.fleet[1]) })

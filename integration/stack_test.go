@@ -5,6 +5,8 @@ package integration
 import (
 	"context"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,14 +37,16 @@ type stack struct {
 	folder  string            // of cutover.yaml
 	fleet   []string          // names of the containers registered at the beginning
 	config  config
+	product product
 	asked   int64 // requests that this harness made through the front doors, and that were answered
 }
 
 // options change what a stack is made of.
 type options struct {
-	nodes  int               // default 3
-	env    map[string]string // of the fleet's containers
-	config func(*config)
+	nodes   int               // default 3
+	product product           // default: API Gateway
+	env     map[string]string // of the fleet's containers
+	config  func(config)
 }
 
 func newStack(t *testing.T, o options) *stack {
@@ -50,9 +54,16 @@ func newStack(t *testing.T, o options) *stack {
 	if o.nodes == 0 {
 		o.nodes = 3
 	}
+	if o.product.old == "" {
+		o.product = apiGateway
+	}
+	o.product.usable(t)
+	if fault := o.env["GATEWAY_FAULT"]; fault != "" && o.product.real {
+		t.Skip("only the stand-in can be told to misbehave: " + fault)
+	}
 	s := &stack{
-		T: t, folder: t.TempDir(), ports: map[string]string{},
-		name: strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(t.Name(), "Test"), "/", "-")),
+		T: t, product: o.product, folder: t.TempDir(), ports: map[string]string{},
+		name: stackName(t.Name()),
 	}
 	engine, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 	s.must(err)
@@ -69,18 +80,19 @@ func newStack(t *testing.T, o options) *stack {
 	s.await(30*time.Second, "Consul's leader", func() bool { leader, err := s.consul.Status().Leader(); return err == nil && leader != "" })
 	s.start("datastore", services["datastore"], "datastore")
 	gateway := services["gateway"]
+	gateway.Image = o.product.old
+	maps.Copy(gateway.Environment, o.product.env)
 	for key, value := range map[string]string{"GATEWAY_START": "500ms", "GATEWAY_QUIESCE_TIME": "300ms", "GATEWAY_STOP_TIME": "300ms"} {
 		gateway.Environment[key] = value
 	}
-	for key, value := range o.env {
-		gateway.Environment[key] = value
-	}
+	maps.Copy(gateway.Environment, o.env)
 	for i := range o.nodes {
 		name := fmt.Sprintf("%s-gateway-%d", s.name, i+1)
 		s.start("gateway", gateway, name)
 		s.fleet = append(s.fleet, name)
 	}
 	for _, lb := range []string{"lb-1", "lb-2"} {
+		services[lb].Environment["CHECK_PATH"] = o.product.check
 		s.start(lb, services[lb], lb)
 		s.fronts = append(s.fronts, "http://"+s.ports[lb+":8080"])
 	}
@@ -90,7 +102,7 @@ func newStack(t *testing.T, o options) *stack {
 	s.awaitServing(s.fleet...)
 	s.config = s.newConfig()
 	if o.config != nil {
-		o.config(&s.config)
+		o.config(s.config)
 	}
 	s.writeConfig()
 	return s
@@ -125,7 +137,7 @@ func (s *stack) register(number int, containerName string) {
 		ID: fmt.Sprintf("gw-%d", number), Name: "api-gateway", Address: ip, Port: 5555,
 		Tags: []string{"edge", "blue"}, Meta: map[string]string{"owner": "integration"},
 		Weights: &api.AgentWeights{Passing: 10, Warning: 1},
-		Check:   &api.AgentServiceCheck{HTTP: fmt.Sprintf("http://%s:5555/rest/apigateway/health", ip), Interval: "500ms", Timeout: "1s"},
+		Check:   &api.AgentServiceCheck{HTTP: fmt.Sprintf("http://%s:5555%s", ip, s.product.check), Interval: "500ms", Timeout: "1s"},
 	}))
 }
 
@@ -145,10 +157,14 @@ func (s *stack) awaitServing(containerNames ...string) {
 		s.must(err)
 		want[c.Config.Hostname] = true
 	}
+	if s.product.real {
+		s.awaitAnswers()
+		return
+	}
 	for _, front := range s.fronts {
 		seen := map[string]bool{}
 		s.await(60*time.Second, fmt.Sprintf("%s to answer from all of %v", front, containerNames), func() bool {
-			response, err := http.Get(front + "/gateway/hello")
+			response, err := http.Get(front + s.product.path())
 			if err != nil {
 				return false
 			}
@@ -160,6 +176,21 @@ func (s *stack) awaitServing(containerNames ...string) {
 				seen[node] = true
 			}
 			return len(seen) == len(want)
+		})
+	}
+}
+
+// awaitAnswers waits until every load balancer answers: a real product does not say which container it is in.
+func (s *stack) awaitAnswers() {
+	s.Helper()
+	for _, front := range s.fronts {
+		s.await(10*time.Minute, front+" to answer", func() bool {
+			response, err := http.Get(front + s.product.path())
+			if err != nil {
+				return false
+			}
+			response.Body.Close()
+			return response.StatusCode == http.StatusOK
 		})
 	}
 }
@@ -181,9 +212,14 @@ func (s *stack) await(within time.Duration, what string, seen func() bool) {
 // containers are those of the fleet, running or not, with their state.
 func (s *stack) containers() map[string]string {
 	s.Helper()
-	list, err := s.engine.ContainerList(s.Context(), container.ListOptions{
-		All:     true,
-		Filters: filters.NewArgs(filters.Arg("label", label+"="+s.name), filters.Arg("label", "com.docker.compose.service=gateway")),
+	return s.everything(filters.Arg("label", "com.docker.compose.service=gateway"))
+}
+
+// everything is every container of the stack that these filters let through, with its state.
+func (s *stack) everything(further ...filters.KeyValuePair) map[string]string {
+	s.Helper()
+	list, err := s.engine.ContainerList(context.WithoutCancel(s.Context()), container.ListOptions{
+		All: true, Filters: filters.NewArgs(append(further, filters.Arg("label", label+"="+s.name))...),
 	})
 	s.must(err)
 	states := map[string]string{}
@@ -229,7 +265,15 @@ func (s *stack) keepArtifacts() {
 	if err := os.CopyFS(filepath.Join(folder, fmt.Sprint(time.Now().Unix())), os.DirFS(s.folder)); err != nil {
 		s.Log(err)
 	}
-	s.Logf("configuration, journal and report are kept in %s", folder)
+	for name := range s.everything() {
+		if logs, err := s.engine.ContainerLogs(context.Background(), name, container.LogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true}); err == nil {
+			if data, err := io.ReadAll(logs); err == nil {
+				os.WriteFile(filepath.Join(folder, name+".log"), data, 0o600)
+			}
+			logs.Close()
+		}
+	}
+	s.Logf("configuration, journal, report and logs are kept in %s", folder)
 }
 
 func (s *stack) must(err error) {
@@ -237,4 +281,15 @@ func (s *stack) must(err error) {
 	if err != nil {
 		s.Fatal(err)
 	}
+}
+
+// stackName is a test's name as containers can have it.
+func stackName(test string) string {
+	name := strings.Map(func(r rune) rune {
+		if ('a' <= r && r <= 'z') || ('0' <= r && r <= '9') {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(strings.TrimPrefix(test, "Test")))
+	return name[:min(len(name), 60)]
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +25,11 @@ type traffic struct {
 
 func (s *stack) traffic() *traffic {
 	s.Helper()
-	runner, err := load.New(load.Config{URLs: s.fronts, Rate: 100})
+	config := load.Config{URLs: s.fronts, Rate: 100}
+	if s.product.real {
+		config.Requests = []load.Request{{Method: http.MethodGet, Path: ping, Weight: 1}}
+	}
+	runner, err := load.New(config)
 	s.must(err)
 	ctx, stop := context.WithCancel(s.Context())
 	t := &traffic{s: s, stop: stop, done: make(chan load.Summary, 1)}
@@ -65,6 +70,29 @@ func (s *stack) held(containerName string) node.Held {
 	var held node.Held
 	s.getJSON(fmt.Sprintf("http://%s:9999/standin/counters", s.address(containerName)), &held)
 	return held
+}
+
+// setFaults changes the faults of a running stand-in.
+func (s *stack) setFaults(containerName, faults string) {
+	s.Helper()
+	s.request(http.MethodPut, fmt.Sprintf("http://%s:9999/standin/faults", s.address(containerName)), faults)
+}
+
+// write changes something of a gateway's configuration, and returns the status of the answer.
+func (s *stack) write(containerName string) int {
+	s.Helper()
+	return s.request(http.MethodPost, fmt.Sprintf("http://%s:5555/rest/apigateway/apis", s.address(containerName)), "{}")
+}
+
+func (s *stack) request(method, url, body string) int {
+	s.Helper()
+	request, err := http.NewRequestWithContext(s.Context(), method, url, strings.NewReader(body))
+	s.must(err)
+	request.SetBasicAuth("Administrator", "manage")
+	response, err := http.DefaultClient.Do(request)
+	s.must(err)
+	defer response.Body.Close()
+	return response.StatusCode
 }
 
 func (s *stack) getJSON(url string, into any) {

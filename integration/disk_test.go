@@ -1,0 +1,81 @@
+//go:build integration
+
+package integration
+
+import (
+	"archive/tar"
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+)
+
+// What is on the old container's own disk is carried over where it must not be in the image, and kept where it must
+// outlive the container.
+func TestCarryAndKeep(t *testing.T) {
+	const (
+		passman      = "/opt/softwareag/profiles/IS_default/configuration/security/passman"
+		configFolder = "/opt/softwareag/IntegrationServer/instances/default/config"
+	)
+	s := newStack(t, options{nodes: 1, config: func(c config) {
+		c["containers"].(config)["keep"] = []string{configFolder, "/no/such/folder"}
+		c["containers"].(config)["keep_folder"] = "kept"
+		c.timeout("start", "8s")
+	}})
+	s.put(s.fleet[0], passman, "mpw.dat", "made on this very disk")
+	before := s.ids()
+	if got := s.cutover("apply", "--yes"); got.code != 2 || !strings.Contains(got.stdout, "mpw.dat is another one") {
+		t.Errorf("without containers.carry: exit %d", got.code)
+	}
+	s.isOld(before)
+	s.config["containers"].(config)["carry"] = []string{"/no/such/file"}
+	s.writeConfig()
+	if got := s.cutover("apply", "--yes"); got.code != 1 || !strings.Contains(got.stderr, "has no /no/such/file to carry over") {
+		t.Errorf("a path that is not there: exit %d", got.code)
+	}
+	s.config["containers"].(config)["carry"] = []string{passman + "/mpw.dat"}
+	s.writeConfig()
+	if got := s.cutover("apply", "--yes", "--report", "report.json"); got.code != 0 {
+		t.Fatalf("exit %d", got.code)
+	}
+	fresh := s.isNew(s.report().Rollout)[0]
+	if got := s.get(fresh, passman+"/mpw.dat"); got != "made on this very disk" {
+		t.Errorf("mpw.dat of %s: %q", fresh, got)
+	}
+	kept := filepath.Join(s.folder, "kept", s.fleet[0])
+	for _, name := range []string{"container.log", strings.ReplaceAll(strings.Trim(configFolder, "/"), "/", "_") + ".tar"} {
+		if info, err := os.Stat(filepath.Join(kept, name)); err != nil || info.Size() == 0 {
+			t.Errorf("kept %s: %v, %v", name, info, err)
+		}
+	}
+}
+
+// put writes a file on a container's disk.
+func (s *stack) put(containerName, folder, name, content string) {
+	s.Helper()
+	var archive bytes.Buffer
+	files := tar.NewWriter(&archive)
+	s.must(files.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(content)), Uid: 1724, Gid: 1724}))
+	_, err := files.Write([]byte(content))
+	s.must(err)
+	s.must(files.Close())
+	s.must(s.engine.CopyToContainer(s.Context(), containerName, folder, &archive, container.CopyToContainerOptions{}))
+}
+
+// get reads a file on a container's disk.
+func (s *stack) get(containerName, path string) string {
+	s.Helper()
+	content, _, err := s.engine.CopyFromContainer(s.Context(), containerName, path)
+	s.must(err)
+	defer content.Close()
+	files := tar.NewReader(content)
+	_, err = files.Next()
+	s.must(err)
+	data, err := io.ReadAll(files)
+	s.must(err)
+	return string(data)
+}
