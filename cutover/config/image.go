@@ -10,6 +10,7 @@ import (
 // Image is what to build, or with ref, what was built.
 type Image struct {
 	Ref          string            `yaml:"ref"`
+	Push         bool              `yaml:"push"` // what was built goes to the registry that its tag names
 	Base         string            `yaml:"base"`
 	Tag          string            `yaml:"tag"` // {{.Fingerprint}} is that of all inputs
 	Sources      []PackageSource   `yaml:"packages"`
@@ -74,6 +75,9 @@ func (c Config) imageProblems(say sayer) {
 		say("image.ref", "ref and base exclude each other: ref is an image with nothing to build")
 	case c.Image.Base != "" && c.Image.Tag == "":
 		say("image.tag", "missing: the name of the built image, such as ops/gateway:10.15-{{.Fingerprint}}")
+	}
+	if c.Image.Ref != "" && c.Image.Push {
+		say("image.push", "ref is an image with nothing to build, so there is nothing to push: push it where it is built")
 	}
 	for i, source := range c.Image.Sources {
 		key := fmt.Sprintf("image.packages[%d]", i)
