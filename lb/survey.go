@@ -13,7 +13,11 @@ import (
 // made them: they are adopted with their tags, meta and weights. Blind balancers are taken to agree. It changes
 // nothing, and remembers nothing.
 func (m *Members) Survey(ctx context.Context, target string) (cutover.State, []Registration, string, error) {
-	seen, err := m.look(ctx, target)
+	var seen sighting
+	err := patiently(ctx, func() (err error) {
+		seen, err = m.look(ctx, target)
+		return err
+	})
 	if err != nil {
 		return "", nil, "", fmt.Errorf("survey member %s: %w", target, err)
 	}
@@ -31,14 +35,18 @@ func (m *Members) Check(ctx context.Context, targets ...string) []error {
 	var found []error
 	var readable []Balancer
 	for _, b := range m.asked() {
-		if err := b.Check(ctx); err != nil {
+		if err := patiently(ctx, func() error { return b.Check(ctx) }); err != nil {
 			found = append(found, err)
 			continue
 		}
 		readable = append(readable, b)
 	}
 	for _, target := range targets {
-		members, err := m.find(ctx, target)
+		var members []member
+		err := patiently(ctx, func() (err error) {
+			members, err = m.find(ctx, target)
+			return err
+		})
 		if err != nil {
 			found = append(found, fmt.Errorf("check member %s: %w", target, err))
 			continue
@@ -57,7 +65,11 @@ func unrouted(ctx context.Context, b Balancer, target string, members []member) 
 		if state, _ := registryState([]member{one}); state != cutover.Serving || !one.service.via(b.Name()) {
 			continue
 		}
-		view, err := b.Look(ctx, one.endpoints())
+		var view View
+		err := patiently(ctx, func() (err error) {
+			view, err = b.Look(ctx, one.endpoints())
+			return err
+		})
 		if err != nil {
 			found = append(found, fmt.Errorf("check member %s: %w", target, err))
 			continue

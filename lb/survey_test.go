@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cutover/cutover/cutover"
@@ -18,9 +19,34 @@ func TestSurveyAdopts(t *testing.T) {
 	if err != nil || state != cutover.Serving || len(regs) != 1 || regs[0].Tags[0] != "adopted" || detail == "" {
 		t.Errorf("%q %+v %s %v", state, regs, detail, err)
 	}
-	w.lb1.Err = errors.New("refused")
-	if _, _, _, err := w.members(t).Survey(t.Context(), "gateway-1"); err == nil {
-		t.Error("no error")
+}
+
+// A balancer that reloads does not answer for a moment; one that is gone does not answer at all.
+func TestSurveyIsPatient(t *testing.T) {
+	for name, test := range map[string]struct {
+		silent time.Duration
+		want   cutover.State
+	}{"reloads": {time.Second, cutover.Serving}, "is gone": {time.Hour, ""}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(passing())
+				w.show(running(lb.Up, 0))
+				begun := time.Now()
+				w.lb1.Failing = func() error {
+					if time.Since(begun) < test.silent {
+						return errors.New("connection reset by peer")
+					}
+					return nil
+				}
+				state, _, _, err := w.members(t).Survey(t.Context(), "gateway-1")
+				if state != test.want || (err == nil) != (test.want != "") || time.Since(begun) > time.Minute {
+					t.Errorf("%q %v after %s", state, err, time.Since(begun))
+				}
+				if found := w.members(t).Check(t.Context(), "gateway-1"); (len(found) == 0) != (test.want != "") {
+					t.Errorf("%v", found)
+				}
+			})
+		})
 	}
 }
 
@@ -30,7 +56,7 @@ func TestCheckListsEverything(t *testing.T) {
 	if found := w.members(t).Check(t.Context(), "gateway-1"); len(found) != 0 {
 		t.Errorf("%v", found)
 	}
-	w.lb1.Err, w.lb2.View = errors.New("refused"), lacking
+	w.lb1.Err, w.lb2.View = cutover.Permanent(errors.New("refused")), lacking
 	found := w.members(t).Check(t.Context(), "gateway-1")
 	if len(found) != 2 || !strings.Contains(found[0].Error(), "lb-1") || !strings.Contains(found[1].Error(), "load balancer lb-2: no server leads to gateway-1 at 10.0.0.1:5555") {
 		t.Errorf("%v", found)

@@ -85,12 +85,13 @@ func (f *FakeIntent) fail(ctx context.Context) error {
 
 // FakeBalancer shows the view that a test gives it. It is for one goroutine.
 type FakeBalancer struct {
-	Label  string
-	View   lb.View
-	Err    error            // returned by every call when set
-	Note   string           // what Hold says
-	OnHold func(on bool)    // called by Hold
-	Held   []netip.AddrPort // the endpoints of every Hold
+	Label   string
+	View    lb.View
+	Err     error            // returned by every call when set
+	Failing func() error     // asked for an error by every call when set
+	Note    string           // what Hold says
+	OnHold  func(on bool)    // called by Hold
+	Held    []netip.AddrPort // the endpoints of every Hold
 }
 
 // Name implements lb.Balancer.
@@ -114,8 +115,12 @@ func (f *FakeBalancer) Hold(ctx context.Context, at []netip.AddrPort, on bool) (
 func (f *FakeBalancer) Check(ctx context.Context) error { return f.fail(ctx) }
 
 func (f *FakeBalancer) fail(ctx context.Context) error {
-	if f.Err != nil {
-		return fmt.Errorf("look into load balancer %s: %w", f.Label, f.Err)
+	err := f.Err
+	if err == nil && f.Failing != nil {
+		err = f.Failing()
+	}
+	if err != nil {
+		return fmt.Errorf("look into load balancer %s: %w", f.Label, err)
 	}
 	return ctx.Err()
 }
