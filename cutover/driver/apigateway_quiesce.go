@@ -188,20 +188,13 @@ func (d *APIGateway) wakeFallout(ctx context.Context, target string) error {
 func (d *APIGateway) ensureQuiescePort(ctx context.Context, admin endpoint) error {
 	const alias, pkg = "QuiescePort", "WmRoot"
 	number := fmt.Sprint(d.QuiescePort)
-	got, err := admin.call(ctx, http.MethodGet, "/rest/apigateway/ports", nil)
-	if err := expect(got, err, http.StatusOK, http.StatusNotFound); err != nil {
+	there, found, err := d.quiescePort(ctx, admin)
+	if err != nil {
 		return fmt.Errorf("look for it: %w", err)
 	}
-	var said struct {
-		Listeners []port `json:"listeners"`
-	}
-	_ = got.decode(&said) // what can't be read is taken not to be there: creating it tells
-	there := port{Alias: alias, Package: pkg}
-	i := slices.IndexFunc(said.Listeners, func(p port) bool { return string(p.Port) == number })
-	if i >= 0 {
-		there = said.Listeners[i]
-	} else {
-		got, err = admin.call(ctx, http.MethodPost, "/rest/apigateway/ports",
+	if !found {
+		there = port{Alias: alias, Package: pkg}
+		got, err := admin.call(ctx, http.MethodPost, "/rest/apigateway/ports",
 			map[string]string{"factoryKey": "webMethods/HTTP", "pkg": pkg, "port": number, "portAlias": alias})
 		// An existing port is refused with 400: whether it is good shows below.
 		if err := expect(got, err, http.StatusCreated, http.StatusOK, http.StatusConflict, http.StatusBadRequest); err != nil {
@@ -209,13 +202,13 @@ func (d *APIGateway) ensureQuiescePort(ctx context.Context, admin endpoint) erro
 		}
 	}
 	if !there.Enabled.yes() {
-		got, err = admin.call(ctx, http.MethodPut, "/rest/apigateway/ports/enable",
+		got, err := admin.call(ctx, http.MethodPut, "/rest/apigateway/ports/enable",
 			map[string]string{"listenerKey": "HTTPListener@" + number, "pkg": string(there.Package), "requestServiceStatus": ""})
 		if err := expect(got, err, http.StatusOK); err != nil {
 			return fmt.Errorf("enable it: %w", err)
 		}
 	}
-	got, err = admin.call(ctx, http.MethodPut, "/invoke/wm.server.quiesce/setQuiescePort", map[string]string{"portAlias": string(there.Alias)})
+	got, err := admin.call(ctx, http.MethodPut, "/invoke/wm.server.quiesce/setQuiescePort", map[string]string{"portAlias": string(there.Alias)})
 	if err := expect(got, err, http.StatusOK); err != nil {
 		return fmt.Errorf("set it: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -87,30 +86,14 @@ func (d *APIGateway) surveyQuiescePort(ctx context.Context, target string, place
 		say("is the diagnostic or the admin port, which it may not be: choose another driver.quiesce_port")
 		return found
 	}
-	got, err := admin.call(ctx, http.MethodGet, "/rest/apigateway/ports", nil)
-	switch {
-	case err != nil:
+	p, there, err := d.quiescePort(ctx, admin)
+	if err != nil {
 		say("can't be looked at: %s", brief(err))
 		return found
-	case got.status == http.StatusUnauthorized:
-		say("can't be looked at: %w: give it the privileges that docs/apigateway.md lists", errPrivilege)
-		return found
-	case got.status != http.StatusOK:
-		say("can't be looked at: %s", got.why())
-		return found
 	}
-	var said struct {
-		Listeners []port `json:"listeners"`
+	if !there {
+		return nil // it is created when the node is asked to quiesce
 	}
-	if err := got.decode(&said); err != nil {
-		say("can't be looked at: %w", err)
-		return found
-	}
-	i := slices.IndexFunc(said.Listeners, func(p port) bool { return string(p.Port) == number })
-	if i < 0 {
-		return found // it is created when the node is asked to quiesce
-	}
-	p := said.Listeners[i]
 	found = append(found, quiescePortWrong(target, p)...)
 	if len(found) == 0 && p.Enabled.yes() {
 		if err := d.canObserve(ctx, place); err != nil {
@@ -118,6 +101,29 @@ func (d *APIGateway) surveyQuiescePort(ctx context.Context, target string, place
 		}
 	}
 	return found
+}
+
+// quiescePort looks up the port in the gateway's list.
+func (d *APIGateway) quiescePort(ctx context.Context, admin endpoint) (p port, there bool, err error) {
+	got, err := admin.call(ctx, http.MethodGet, "/rest/apigateway/ports", nil)
+	if err == nil && got.status == http.StatusUnauthorized {
+		return port{}, false, cutover.Permanent(fmt.Errorf("%w: give it the privileges that docs/apigateway.md lists", errPrivilege))
+	}
+	if err := expect(got, err, http.StatusOK); err != nil {
+		return port{}, false, err
+	}
+	var said struct {
+		Listeners []port `json:"listeners"`
+	}
+	if err := got.decode(&said); err != nil {
+		return port{}, false, err
+	}
+	for _, p := range said.Listeners {
+		if string(p.Port) == strconv.Itoa(d.QuiescePort) {
+			return p, true, nil
+		}
+	}
+	return port{}, false, nil
 }
 
 // surveyStore refuses what blue-green can't do: a data store in the container goes with it.

@@ -97,8 +97,14 @@ func TestIntegrationServerThatDiesWhileItQuiesces(t *testing.T) {
 
 // What still runs is waited for, and named.
 func TestIntegrationServerWaitsForWhatRuns(t *testing.T) {
+	for name, faults := range map[string]string{"quiesce waits": "", "quiesce answers first": "quiesce-answers-first"} {
+		t.Run(name, func(t *testing.T) { waitsForWhatRuns(t, faults) })
+	}
+}
+
+func waitsForWhatRuns(t *testing.T, faults string) {
 	w := newTown(t)
-	h := w.addServer("is-1", "microservicesruntime", nil)
+	h := w.addServer("is-1", "microservicesruntime", map[string]string{"GATEWAY_FAULT": faults})
 	d := w.integrationServer()
 	h.mustBeReady(d)
 	done := make(chan int)
