@@ -11,7 +11,8 @@ import (
 //     that consumes exclusively would have to be suspended in between;
 //   - steps that only watch have nothing to undo;
 //   - a new container that may have served is quiesced before it is stopped, so that what it counted is not lost.
-//     The same goes for one that works without the load balancers. Where that fails the way back goes on, and says so: the fleet is worth more than the figures of a bad image;
+//     The same goes for one that works without the load balancers. Where that fails the way back goes on, and says so:
+//     the fleet is worth more than the figures of a bad image;
 //   - it ends with a look at the whole fleet.
 //
 // It is pure: the journal keeps the position, not the steps.

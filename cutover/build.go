@@ -301,7 +301,7 @@ func (b *builder) finish() {
 	b.count++
 	b.add(Step{
 		Kind: Container, Targets: olds(b.plan.Pairs), From: Stopped, To: Absent,
-		Cause: "every node is done", Timeout: t.Stop, UndoTimeout: t.Stop, OneWay: true,
+		Cause: "every node is done", Timeout: t.Remove, UndoTimeout: t.Remove, OneWay: true,
 	})
 }
 

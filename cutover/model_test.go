@@ -21,7 +21,7 @@ func testSpec() cutover.Spec {
 		Strategy: cutover.Strategy{MaxSurge: 1, Hold: 2 * time.Second, Soak: 5 * time.Second},
 		Budgets: cutover.Budgets{
 			Create: 10 * time.Second, Start: 20 * time.Second, Join: 10 * time.Second,
-			Drain: 30 * time.Second, Quiesce: 15 * time.Second, Stop: 12 * time.Second,
+			Drain: 30 * time.Second, Quiesce: 15 * time.Second, Stop: 12 * time.Second, Remove: 12 * time.Second,
 		},
 	}
 }

@@ -71,6 +71,7 @@ type Budgets struct {
 	Drain   time.Duration `json:"drain"`
 	Quiesce time.Duration `json:"quiesce"`
 	Stop    time.Duration `json:"stop"`
+	Remove  time.Duration `json:"remove"` // what is to be kept of the old containers is exported before they go
 
 	OnDrainTimeout Policy `json:"on_drain_timeout"`
 }

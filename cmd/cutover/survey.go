@@ -128,7 +128,7 @@ func (s *site) spec(rollout string, image cutover.Image, seen cutover.World, wit
 		Budgets: cutover.Budgets{
 			Create: c.Strategy.Timeouts.Create.Std(), Start: c.Strategy.Timeouts.Start.Std(),
 			Join: c.Strategy.Timeouts.Join.Std(), Drain: c.Strategy.Drain.Timeout.Std(), Quiesce: c.Strategy.Timeouts.Quiesce.Std(),
-			Stop: c.Containers.StopTimeout.Std() + stopMargin, OnDrainTimeout: cutover.Policy(c.Strategy.Drain.OnTimeout),
+			Stop: c.Containers.StopTimeout.Std() + stopMargin, Remove: c.Strategy.Timeouts.Remove.Std(), OnDrainTimeout: cutover.Policy(c.Strategy.Drain.OnTimeout),
 		},
 	}
 	if how.Serial {

@@ -175,6 +175,7 @@ type Timeouts struct {
 	Start   Duration `yaml:"start"`
 	Join    Duration `yaml:"join"`
 	Quiesce Duration `yaml:"quiesce"`
+	Remove  Duration `yaml:"remove"`
 }
 
 // withDefaults fills in what was not said.
@@ -190,7 +191,7 @@ func (c Config) withDefaults() Config {
 		setDefault(&c.Members[i].Check.Interval, Duration(2*time.Second))
 		setDefault(&c.Members[i].Check.Timeout, Duration(time.Second))
 	}
-	c.Image.Packages = c.Image.found(c.Folder)
+	c.Image = c.Image.withDefaults(c.Folder)
 	setDefault(&c.Driver.Kind, "none")
 	c.Driver = c.Driver.withDefaults()
 	for i := range c.LoadBalancers {
@@ -216,6 +217,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&s.Timeouts.Start, Duration(6*time.Minute))
 	setDefault(&s.Timeouts.Join, Duration(time.Minute))
 	setDefault(&s.Timeouts.Quiesce, Duration(5*time.Minute))
+	setDefault(&s.Timeouts.Remove, Duration(10*time.Minute))
 	setDefault(&c.State, ".cutover")
 	return c
 }

@@ -26,7 +26,7 @@ func rollout(t *testing.T, emit func(cutover.Event), change func(*cutovertest.Wo
 		Strategy: cutover.Strategy{Hold: 2 * time.Second},
 		Budgets: cutover.Budgets{
 			Create: 10 * time.Second, Start: 20 * time.Second, Join: 10 * time.Second,
-			Drain: 30 * time.Second, Quiesce: 15 * time.Second, Stop: 12 * time.Second,
+			Drain: 30 * time.Second, Quiesce: 15 * time.Second, Stop: 12 * time.Second, Remove: 12 * time.Second,
 		},
 	}, world.Seen())
 	if err != nil {
