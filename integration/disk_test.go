@@ -6,8 +6,10 @@ import (
 	"archive/tar"
 	"bytes"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,11 +48,18 @@ func TestCarryAndKeep(t *testing.T) {
 	if got := s.get(fresh, passman+"/mpw.dat"); got != "made on this very disk" {
 		t.Errorf("mpw.dat of %s: %q", fresh, got)
 	}
-	kept := filepath.Join(s.folder, "kept", s.fleet[0])
-	for _, name := range []string{"container.log", strings.ReplaceAll(strings.Trim(configFolder, "/"), "/", "_") + ".tar"} {
-		if info, err := os.Stat(filepath.Join(kept, name)); err != nil || info.Size() == 0 {
-			t.Errorf("kept %s: %v, %v", name, info, err)
+	kept := filepath.Join(s.folder, "kept", s.fleet[0]+"-"+before[s.fleet[0]][:12])
+	files, err := os.ReadDir(kept)
+	s.must(err)
+	var names []string
+	for _, file := range files {
+		names = append(names, file.Name())
+		if info, err := file.Info(); err != nil || info.Size() == 0 {
+			t.Errorf("kept %s: %v, %v", file.Name(), info, err)
 		}
+	}
+	if want := []string{"container.log", url.PathEscape(strings.Trim(configFolder, "/")) + ".tar"}; !slices.Equal(names, want) {
+		t.Errorf("kept %v, want %v", names, want)
 	}
 }
 

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -34,8 +35,23 @@ func (s *stack) whole(want ...string) {
 		return // what it has counted only the stand-in tells
 	}
 	served := int64(sent.Requests) + made.Probe.Requests + s.asked
-	if counted := s.counted(news...); counted.Transactions != served || counted.Licence != served {
-		s.Errorf("served %d, counted %+v", served, counted)
+	s.hasCounted(served, news...)
+}
+
+// goesBack carries a rollout out under load until a step of this kind moves the second node, has another terminal abort
+// it, and asserts that it went back with nothing lost.
+func (s *stack) goesBack(at cutover.Kind) {
+	s.Helper()
+	load := s.traffic()
+	run := s.begin("apply", "--yes", "--report", "report.json")
+	s.await(time.Minute, fmt.Sprintf("the second node's %s step", at), func() bool { return inFlight(s.journal(), at, s.fleet[1]) })
+	if asked := s.cutover("abort"); asked.code != 0 {
+		s.Errorf("abort: exit %d", asked.code)
+	}
+	got := s.finish(run)
+	load.end()
+	if got.code != 2 || s.report().Probe.Lost != 0 {
+		s.Errorf("exit %d", got.code)
 	}
 }
 
@@ -100,17 +116,7 @@ func TestMicroservicesClusterGoesBack(t *testing.T) {
 	}})
 	before := s.ids()
 	messages := s.produce("orders")
-	load := s.traffic()
-	run := s.begin("apply", "--yes", "--report", "report.json")
-	s.await(time.Minute, "the second node's drain", func() bool { return inFlight(s.journal(), cutover.Member, s.fleet[1]) })
-	if asked := s.cutover("abort"); asked.code != 0 {
-		t.Errorf("abort: exit %d", asked.code)
-	}
-	got := s.finish(run)
-	load.end()
-	if got.code != 2 || s.report().Probe.Lost != 0 {
-		t.Errorf("exit %d", got.code)
-	}
+	s.goesBack(cutover.Member)
 	s.isOld(before)
 	messages.end()
 }
@@ -191,17 +197,7 @@ func TestWholeClusterGoesBack(t *testing.T) {
 		c.setEnv("apigw_cluster_tsaUrls", "tsa-green:9510")
 	}})
 	before := s.ids()
-	load := s.traffic()
-	run := s.begin("apply", "--yes", "--report", "report.json")
-	s.await(time.Minute, "the second node's quiesce", func() bool { return inFlight(s.journal(), cutover.Workload, s.fleet[1]) })
-	if asked := s.cutover("abort"); asked.code != 0 {
-		t.Errorf("abort: exit %d", asked.code)
-	}
-	got := s.finish(run)
-	load.end()
-	if got.code != 2 || s.report().Probe.Lost != 0 {
-		t.Errorf("exit %d", got.code)
-	}
+	s.goesBack(cutover.Workload)
 	s.isOld(before)
 }
 

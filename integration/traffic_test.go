@@ -64,6 +64,18 @@ func (s *stack) counted(containerNames ...string) datastore.Counters {
 	return sum
 }
 
+// hasCounted asserts that every request that was served is in each of the figures, to the last one.
+func (s *stack) hasCounted(served int64, containerNames ...string) {
+	s.Helper()
+	counted, quota := s.counted(containerNames...), int64(0)
+	for _, used := range counted.Quota {
+		quota += used
+	}
+	if counted.Transactions != served || counted.Licence != served || quota != served {
+		s.Errorf("served %d, counted %+v", served, counted)
+	}
+}
+
 // held is what a running stand-in says of itself.
 func (s *stack) held(containerName string) node.Held {
 	s.Helper()
