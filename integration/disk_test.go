@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 )
@@ -63,12 +64,42 @@ func TestCarryAndKeep(t *testing.T) {
 	}
 }
 
+// An old container whose stores may hold documents is not removed; an operator's word removes it.
+func TestStoresThatAreNotEmpty(t *testing.T) {
+	const instance = "/opt/softwareag/IntegrationServer/instances/default"
+	s := newStack(t, options{nodes: 1, config: func(c config) { c.timeout("start", "20s") }})
+	later := time.Now().Add(time.Hour)
+	s.putAt(s.fleet[0], instance, "XAStore/laid-out", "header", time.Now())
+	s.putAt(s.fleet[0], instance, "DocumentStore/blank", string(make([]byte, 100<<10)), later)
+	s.putAt(s.fleet[0], instance, "DocumentStore/TriggerStore", string(make([]byte, 100<<10))+"<order/>", later)
+	before := s.ids()
+	if got := s.cutover("apply", "--yes", "--report", "report.json"); got.code != 3 || !strings.Contains(got.stdout, "DocumentStore/TriggerStore") ||
+		strings.Contains(got.stdout, "blank") || strings.Contains(got.stdout, "laid-out") {
+		t.Errorf("exit %d", got.code)
+	}
+	if kept := s.containers()[s.fleet[0]]; kept != "exited" || s.ids()[s.fleet[0]] != before[s.fleet[0]] {
+		t.Errorf("%s: %q", s.fleet[0], kept)
+	}
+	s.config["containers"].(config)["stores"] = []string{}
+	s.writeConfig()
+	if got := s.cutover("resume", "--yes", "--report", "report.json"); got.code != 0 {
+		t.Errorf("resume: exit %d", got.code)
+	}
+	s.isNew(s.report().Rollout)
+}
+
 // put writes a file on a container's disk.
 func (s *stack) put(containerName, folder, name, content string) {
 	s.Helper()
+	s.putAt(containerName, folder, name, content, time.Now())
+}
+
+// putAt writes a file below a folder of a container, as if at that time.
+func (s *stack) putAt(containerName, folder, name, content string, at time.Time) {
+	s.Helper()
 	var archive bytes.Buffer
 	files := tar.NewWriter(&archive)
-	s.must(files.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(content)), Uid: 1724, Gid: 1724}))
+	s.must(files.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(content)), Uid: 1724, Gid: 1724, ModTime: at}))
 	_, err := files.Write([]byte(content))
 	s.must(err)
 	s.must(files.Close())

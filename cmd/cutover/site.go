@@ -60,6 +60,7 @@ func open(o options) (*site, error) {
 		Service: c.Service, Host: host.Name, Label: c.Containers.Label, Network: c.Containers.Network,
 		Publish: c.Containers.Publish, HostAddr: host.Addr, Ports: ports, Share: c.Containers.Share,
 		Carry: c.Containers.Carry, Keep: c.Containers.Keep, KeepFolder: c.Path(c.Containers.KeepFolder),
+		Stores: c.Containers.Stores, LaidOut: c.Strategy.Timeouts.Start.Std(),
 		SetEnv: c.Containers.Env.Set, UnsetEnv: c.Containers.Env.Unset, StopTimeout: c.Containers.StopTimeout.Std(),
 	}
 	if s.driver, err = s.newDriver(); err != nil {

@@ -80,7 +80,7 @@ func (c Config) containerProblems(say sayer) {
 	if c.Containers.Publish && c.Hosts[0].Addr == "" {
 		say("containers.publish", "needs hosts[0].addr, the address at which the load balancers reach published ports")
 	}
-	for key, paths := range map[string][]string{"containers.carry": c.Containers.Carry, "containers.keep": c.Containers.Keep} {
+	for key, paths := range map[string][]string{"containers.carry": c.Containers.Carry, "containers.keep": c.Containers.Keep, "containers.stores": c.Containers.Stores} {
 		for _, p := range paths {
 			if !path.IsAbs(p) || path.Clean(p) == "/" {
 				say(key, "%q is not the absolute path of a file or folder in the container", p)

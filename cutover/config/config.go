@@ -39,6 +39,7 @@ type Containers struct {
 	Carry       []string `yaml:"carry"`       // paths copied from the old container to the new one before it starts
 	Keep        []string `yaml:"keep"`        // paths exported before an old container is removed
 	KeepFolder  string   `yaml:"keep_folder"` // where to; the log goes there too
+	Stores      []string `yaml:"stores"`      // where a container keeps what is nowhere else; default: the product's
 	StopTimeout Duration `yaml:"stop_timeout"`
 }
 
@@ -194,6 +195,9 @@ func (c Config) withDefaults() Config {
 	c.Image = c.Image.withDefaults(c.Folder)
 	setDefault(&c.Driver.Kind, "none")
 	c.Driver = c.Driver.withDefaults()
+	if c.Containers.Stores == nil {
+		c.Containers.Stores = c.Driver.stores()
+	}
 	for i := range c.LoadBalancers {
 		if c.LoadBalancers[i].Kind == "haproxy" {
 			setDefault(&c.LoadBalancers[i].Follows, "reload")
@@ -240,6 +244,17 @@ func (d Driver) withDefaults() Driver {
 		setDefault(&d.Minutes, 1)
 	}
 	return d
+}
+
+// stores are where a server keeps documents that were published while the messaging provider was away, those that
+// triggers have not worked on yet, and open XA transactions (Integration Server Administrator's Guide, "Configuring
+// Document Stores" and "Configuring the XA Recovery Store").
+func (d Driver) stores() []string {
+	if d.Kind != "apigateway" && d.Kind != "integrationserver" {
+		return nil
+	}
+	const home = "/opt/softwareag/IntegrationServer/"
+	return []string{home + "DocumentStore", home + "XAStore", home + "instances/default/DocumentStore", home + "instances/default/XAStore"}
 }
 
 func setDefault[T comparable](value *T, fallback T) {

@@ -23,6 +23,7 @@ type Containers struct {
 	signals map[string]time.Time // when this process first sent the stop signal
 	killed  map[string]bool      // this process had to send SIGKILL
 	keeps   map[string]*keeping  // exports under way
+	gone    map[string]string    // what was in the stores of new containers that were removed
 	carried map[string]bool      // new containers that have got what they must not start without
 
 	// Starting is asked of a new container that runs, again and again until it is seen healthy: what must be so before
@@ -34,7 +35,7 @@ type Containers struct {
 // NewContainers moves the containers of one plan. stopAskedAt is the latest moment at which a running target may have
 // been asked to stop, as the journal knows it: a request to stop can't be taken back.
 func NewContainers(fleet *Fleet, plan cutover.Plan, stopAskedAt func(target string) time.Time, now func() time.Time) *Containers {
-	return &Containers{Fleet: fleet, plan: plan, asked: stopAskedAt, now: now, started: map[string]bool{}, signals: map[string]time.Time{}, killed: map[string]bool{}, carried: map[string]bool{}, keeps: map[string]*keeping{}}
+	return &Containers{Fleet: fleet, plan: plan, asked: stopAskedAt, now: now, started: map[string]bool{}, signals: map[string]time.Time{}, killed: map[string]bool{}, carried: map[string]bool{}, gone: map[string]string{}, keeps: map[string]*keeping{}}
 }
 
 // Set asks for one rung: create, start, stop or remove. It may be repeated; what is done already is left alone.
@@ -72,7 +73,7 @@ func (r *Containers) Set(ctx context.Context, target string, want cutover.State)
 func (r *Containers) Observe(ctx context.Context, target string) (cutover.Observation, error) {
 	c, err := r.mine(ctx, target)
 	if isNotFound(err) {
-		return cutover.Observation{State: cutover.Absent}, nil
+		return cutover.Observation{State: cutover.Absent, Warning: r.gone[target]}, nil
 	}
 	if err != nil {
 		return cutover.Observation{}, err
@@ -241,8 +242,11 @@ func (r *Containers) sayGoodbye(ctx context.Context, c container.InspectResponse
 // goodbye bounds what a product that no longer answers can delay its stop signal by.
 const goodbye = 5 * time.Second
 
-// remove removes a stopped container and the anonymous volumes that nothing else uses.
+// remove removes a stopped container whose stores are empty, after what is to be kept was exported, and the anonymous volumes that nothing else uses.
 func (r *Containers) remove(ctx context.Context, c container.InspectResponse) error {
+	if err := r.spare(ctx, c); err != nil {
+		return err
+	}
 	if err := r.keep(ctx, c); err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ type Options struct {
 	Keep       []string // paths that are exported before an old container is removed, and its log, to
 	KeepFolder string   // a folder of this machine; empty: nothing is exported
 
+	Stores  []string      // paths of a container where it keeps what is nowhere else
+	LaidOut time.Duration // after its creation a container's stores are as it first laid them out
+
 	SetEnv   map[string]string
 	UnsetEnv []string
 
