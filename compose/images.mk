@@ -7,11 +7,12 @@ STANDIN_IMAGES := gateway:10.15.0.17 gateway:10.15.0.18 gateway:11.1.0.1 gateway
 	msr:10.15.0.16 msr:10.15.0.17 is:10.15.0.1 is:10.15.0.2
 HTTPBIN   := github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin@v2.26.0
 CONSUL_TEMPLATE := github.com/hashicorp/consul-template@v0.41.1
+REGISTRY  := github.com/distribution/distribution/v3/cmd/registry@v3.1.2
 STATIC_GO := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w'
 
-.PHONY: images base-image consul-image consul-binary haproxy-image standin-images
+.PHONY: images base-image consul-image consul-binary haproxy-image registry-image standin-images
 
-images: consul-image haproxy-image standin-images ## Build every image of the demo and the tests
+images: consul-image haproxy-image registry-image standin-images ## Build every image of the demo and the tests
 
 base-image: ## Make debian:bookworm-slim present
 	@compose/base.sh
@@ -24,13 +25,17 @@ consul-binary: ## Compile Consul into .cache/bin
 
 $(CACHE_BIN)/consul-template: MODULE := $(CONSUL_TEMPLATE)
 $(CACHE_BIN)/go-httpbin: MODULE := $(HTTPBIN)
-$(CACHE_BIN)/consul-template $(CACHE_BIN)/go-httpbin: compose/images.mk
+$(CACHE_BIN)/registry: MODULE := $(REGISTRY)
+$(CACHE_BIN)/consul-template $(CACHE_BIN)/go-httpbin $(CACHE_BIN)/registry: compose/images.mk
 	@echo "$(@F): compiling"
 	@CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false' GOBIN=$(CURDIR)/$(CACHE_BIN) go install -ldflags '-s -w' $(MODULE)
 	@touch $@
 
 haproxy-image: base-image $(CACHE_BIN)/consul-template ## Build the load balancer
 	@compose/image.sh cutover-demo/haproxy:1 compose/haproxy $(CACHE_BIN)/consul-template
+
+registry-image: $(CACHE_BIN)/registry ## Build the registry that the tests push to
+	@compose/image.sh cutover-demo/registry:1 compose/registry $(CACHE_BIN)/registry
 
 standin-images: $(CACHE_BIN)/go-httpbin ## Build the products' stand-ins, data store, workload and httpbin
 	@mkdir -p $(CACHE_BIN)
