@@ -100,6 +100,7 @@ func newStack(t *testing.T, o options) *stack {
 		s.register(i+1, name)
 	}
 	s.awaitServing(s.fleet...)
+	s.awaitEngines(s.fleet...)
 	s.config = s.newConfig()
 	if o.config != nil {
 		o.config(s.config)
@@ -146,6 +147,19 @@ func (s *stack) address(containerName string) string {
 	c, err := s.engine.ContainerInspect(s.Context(), containerName)
 	s.must(err)
 	return c.NetworkSettings.Networks[s.network].IPAddress
+}
+
+// awaitEngines waits until each gateway is what an operator would start from: its engine is well a moment after its
+// health is.
+func (s *stack) awaitEngines(containerNames ...string) {
+	s.Helper()
+	if s.product.kind != "apigateway" {
+		return
+	}
+	for _, name := range containerNames {
+		url := fmt.Sprintf("http://%s:5555/rest/apigateway/health/engine", s.address(name))
+		s.await(60*time.Second, "the engine of "+name, func() bool { return s.request(http.MethodGet, url, "") == http.StatusOK })
+	}
 }
 
 // awaitServing waits until every load balancer answers from every one of these containers.
