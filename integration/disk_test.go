@@ -119,3 +119,26 @@ func (s *stack) get(containerName, path string) string {
 	s.must(err)
 	return string(data)
 }
+
+// What was changed on an old container's disk and is not in the new image is said, and what a server writes by itself
+// is not.
+func TestCheckTellsWhatWasChangedInAContainer(t *testing.T) {
+	const instance = "/opt/softwareag/IntegrationServer/instances/default"
+	s := newStack(t, options{nodes: 1})
+	s.put(s.fleet[0], instance, "config/server.cnf", "watt.server.threadPool=9")
+	s.put(s.fleet[0], instance, "config/own.properties", "by=hand")
+	s.put(s.fleet[0], instance, "logs/server.log", "started")
+	got := s.cutover("check")
+	for text, want := range map[string]bool{
+		"config/server.cnf was changed in the container":  true,
+		"config/own.properties was made in the container": true,
+		"server.log": false,
+	} {
+		if strings.Contains(got.stdout, text) != want {
+			t.Errorf("%q: want %t", text, want)
+		}
+	}
+	if got.code != 0 {
+		t.Errorf("exit %d", got.code)
+	}
+}

@@ -21,24 +21,31 @@ func newCheck(o *options) *cobra.Command {
 				return err
 			}
 			problems := problemsIn(s.check(cmd.Context(), o.without))
+			remarks, err := s.remarks(cmd.Context())
+			problems = append(problems, problemsIn(err)...)
 			if o.json() {
-				if err := printJSON(cmd, map[string]any{"service": s.config.Service, "problems": problems}); err != nil {
-					return err
-				}
+				err = printJSON(cmd, map[string]any{"service": s.config.Service, "problems": problems, "remarks": remarks})
+			} else {
+				s.printCheck(cmd, problems, remarks)
 			}
-			if len(problems) == 0 {
-				if !o.json() {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing stands in the way of a cutover\n", s.config.Service)
-				}
-				return nil
+			if err == nil && len(problems) > 0 {
+				err = &endedError{cutover.Refused}
 			}
-			if !o.json() {
-				for i, problem := range problems {
-					fmt.Fprintf(cmd.OutOrStdout(), "%d. %s\n", i+1, problem)
-				}
-			}
-			return &endedError{cutover.Refused}
+			return err
 		},
+	}
+}
+
+func (s *site) printCheck(cmd *cobra.Command, problems, remarks []string) {
+	out := cmd.OutOrStdout()
+	for i, problem := range problems {
+		fmt.Fprintf(out, "%d. %s\n", i+1, problem)
+	}
+	if len(problems) == 0 {
+		fmt.Fprintf(out, "%s: nothing stands in the way of a cutover\n", s.config.Service)
+	}
+	for _, remark := range remarks {
+		fmt.Fprintf(out, "   remark: %s\n", remark)
 	}
 }
 
