@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -16,6 +17,7 @@ type Build struct {
 	Ref         string // with the fingerprint filled in
 	Fingerprint string
 	Base        string // id
+	BaseDigest  string // in the registry that it was pulled from, when the engine knows it
 	Files       int
 	Size        int64 // of the files, in bytes
 	Record      Record
@@ -28,7 +30,12 @@ type Build struct {
 	entries  []entry
 	replaced []string // folders of the base
 	layer    layer
+	commands []Command
+	output   io.Writer
 }
+
+// Reproducible reports whether the same inputs make the same image, with the same id. What commands do is not known.
+func (b *Build) Reproducible() bool { return len(b.commands) == 0 }
 
 // Prepare reads all inputs, as far as they are not remembered, and looks into the base. It makes nothing but, for a
 // moment, a container of the base that is never started, to see where things are in it. Its error joins all that is
@@ -42,6 +49,9 @@ func Prepare(ctx context.Context, engine *client.Client, spec Spec) (_ *Build, e
 		return nil, fmt.Errorf("inspect image.base %s: %w", spec.Base, err)
 	}
 	memory := recall(spec.Memory)
+	if err := spec.checkPlatform(base); err != nil {
+		return nil, err
+	}
 	look := &look{engine: engine, name: "image.base " + spec.Base, image: base.ID, known: memory.base(base.ID)}
 	defer func() { err = errors.Join(err, look.close(ctx)) }()
 	at, err := findLayout(spec.Home, look.inside(ctx))
@@ -56,12 +66,15 @@ func Prepare(ctx context.Context, engine *client.Client, spec Spec) (_ *Build, e
 	if err := errors.Join(err, spec.checkSecrets(entries), checkPackages(packages, look.versions(ctx, at))); err != nil {
 		return nil, err
 	}
-	b := &Build{Base: base.ID, replaced: replaced(packages, at), Unknown: unknown, engine: engine, base: base, labels: spec.labels(base, packages)}
+	b := &Build{
+		Base: base.ID, BaseDigest: digestOf(spec.Base, base.RepoDigests), replaced: replaced(packages, at), Unknown: unknown, engine: engine, base: base, labels: spec.labels(base, packages),
+		commands: spec.Run, output: spec.Output,
+	}
 	if err := b.complete(spec, entries, packages); err != nil {
 		return nil, err
 	}
 	b.Parts = b.Record.Parts(at.Packages)
-	if b.layer, err = newLayer(b.entries, b.replaced, ownerOf(base), look.inside(ctx)); err != nil {
+	if b.layer, err = newLayer(b.entries, b.replaced, ownerOf(base), look.folders(ctx)); err != nil {
 		return nil, err
 	}
 	memory.save()
@@ -74,7 +87,7 @@ func (b *Build) complete(spec Spec, entries []entry, packages []Package) (err er
 		b.Size += e.size
 	}
 	b.Files = len(entries)
-	b.Fingerprint = fingerprint(b.Base, ownerOf(b.base), b.labels, b.replaced, entries)
+	b.Fingerprint = fingerprint(b.Base, ownerOf(b.base), b.labels, b.replaced, entries, b.commands)
 	b.labels[LabelFingerprint] = b.Fingerprint
 	if b.Ref, err = nameOf(spec.Tag, b.Fingerprint); err != nil {
 		return err
@@ -112,19 +125,48 @@ func (b *Build) Built(ctx context.Context) (bool, error) {
 	return found.Config != nil && found.Config.Labels[LabelFingerprint] == b.Fingerprint, nil
 }
 
-// Run makes the image and tags it. It blocks until the engine is done; a failed build leaves nothing behind.
-func (b *Build) Run(ctx context.Context) error {
-	builder, err := b.needsBuilder(ctx)
-	if err == nil && builder {
-		err = b.build(ctx)
-	} else if err == nil {
-		err = b.load(ctx)
+// Run makes the image, has check look at it, and tags it. Until then it has a name of its own: an image that check
+// refuses, or that is cut short, is never there under the name that it is made for, and is removed. It blocks until
+// the engine is done, and on its way out until all but the image is removed again, also after ctx has ended. check may
+// be nil.
+func (b *Build) Run(ctx context.Context, check func(ctx context.Context, image string) error) (err error) {
+	stage := unfinished + ":" + b.Fingerprint + "-" + randomID()
+	defer func() {
+		if err = errors.Join(err, removeImage(ctx, b.engine, stage)); err != nil {
+			err = fmt.Errorf("build %s: %w", b.Ref, err)
+		}
+	}()
+	if err := b.make(ctx, stage); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("build %s: %w", b.Ref, err)
+	if !b.Reproducible() {
+		if err := b.execute(ctx, stage); err != nil {
+			return err
+		}
+	}
+	if check != nil {
+		if err := check(ctx, stage); err != nil {
+			return err
+		}
+	}
+	if err := b.engine.ImageTag(ctx, stage, b.Ref); err != nil {
+		return err
 	}
 	if built, err := b.Built(ctx); err != nil || !built {
-		return errors.Join(fmt.Errorf("build %s: the engine reports no error, but the image is not there", b.Ref), err)
+		return errors.Join(errors.New("the engine reports no error, but the image is not there"), err)
 	}
 	return nil
+}
+
+// make makes the image of base and files.
+func (b *Build) make(ctx context.Context, ref string) error {
+	builder, err := b.needsBuilder(ctx)
+	switch {
+	case err != nil:
+		return err
+	case builder:
+		return b.build(ctx, ref)
+	default:
+		return b.load(ctx, ref)
+	}
 }

@@ -22,7 +22,7 @@ func (b *Build) needsBuilder(ctx context.Context) (bool, error) {
 }
 
 // build has the engine's builder make the image. What is in it is the same, but its id and its time are not.
-func (b *Build) build(ctx context.Context) error {
+func (b *Build) build(ctx context.Context, ref string) error {
 	if len(b.replaced) > 0 {
 		return fmt.Errorf("this engine keeps its images in containerd, where %s of the base can't be taken away by its builder: build on an engine without the containerd image store, and load the image here", strings.Join(b.replaced, ", "))
 	}
@@ -30,7 +30,7 @@ func (b *Build) build(ctx context.Context) error {
 	defer reader.Close() //nolint:errcheck // ends the goroutine when the engine stops reading
 	go func() { writer.CloseWithError(b.context(writer)) }()
 	response, err := b.engine.ImageBuild(ctx, reader, build.ImageBuildOptions{
-		Tags: []string{b.Ref}, Labels: b.labels, Remove: true, ForceRemove: true,
+		Tags: []string{ref}, Labels: b.labels, Remove: true, ForceRemove: true,
 	})
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ type Contents struct {
 // rest by reading. close must be called.
 func Open(ctx context.Context, engine *client.Client, name string) (c *Contents, err error) {
 	c = &Contents{Name: name, Packages: map[string]string{}, Files: map[string]string{}, Keys: map[string]string{}}
-	c.look = &look{engine: engine, name: name, known: &facts{Has: map[string]bool{}, Versions: map[string]string{}}}
+	c.look = &look{engine: engine, name: name, known: newFacts()}
 	container, err := engine.ContainerInspect(ctx, name)
 	switch {
 	case err == nil:

@@ -11,10 +11,10 @@ import (
 )
 
 // formVersion changes when the same inputs make another image.
-const formVersion = 3
+const formVersion = 4
 
 // fingerprint is a short sum of everything that decides what is in the image.
-func fingerprint(baseID, owner string, labels map[string]string, replaced []string, entries []entry) string {
+func fingerprint(baseID, owner string, labels map[string]string, replaced []string, entries []entry, commands []Command) string {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "form %d\nbase %s\nowner %s\n", formVersion, baseID, owner)
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
@@ -25,6 +25,9 @@ func fingerprint(baseID, owner string, labels map[string]string, replaced []stri
 	}
 	for _, e := range entries {
 		fmt.Fprintf(hash, "file %q %o %s\n", e.to, e.mode, e.sum)
+	}
+	for _, c := range commands {
+		fmt.Fprintf(hash, "run %q %q %q\n", c.Words, c.User, c.secretNames())
 	}
 	return hex.EncodeToString(hash.Sum(nil))[:12]
 }

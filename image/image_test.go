@@ -18,8 +18,15 @@ import (
 
 var vendor = layout{Home: instanceHome, Profile: profileHome, Packages: instanceHome + "/packages"}
 
-func inVendor(path string) (bool, error) {
-	return strings.HasPrefix(instanceHome+"/packages", path) || path == "/etc", nil
+// inVendor has the folders of a vendor's image: the product's belong to its user.
+func inVendor(path string) (*folder, error) {
+	switch {
+	case path == "/etc" || path == "/opt":
+		return &folder{path, 0, 0, 0o755}, nil
+	case strings.HasPrefix(instanceHome+"/packages", path):
+		return &folder{path, 1724, 1724, 0o775}, nil
+	}
+	return nil, nil
 }
 
 const manifest = `<?xml version="1.0" encoding="UTF-8"?>
@@ -106,7 +113,9 @@ func TestInputsGoToTheirPlaces(t *testing.T) {
 
 func TestFingerprintIsThatOfTheInputs(t *testing.T) {
 	spec := inputs(t)
-	print := func(base string) string { return fingerprint(base, "1724:1724", spec.Labels, nil, collected(t, spec)) }
+	print := func(base string) string {
+		return fingerprint(base, "1724:1724", spec.Labels, nil, collected(t, spec), nil)
+	}
 	first := print("sha256:1")
 	if print("sha256:1") != first {
 		t.Error("the same inputs have another fingerprint")
@@ -114,7 +123,7 @@ func TestFingerprintIsThatOfTheInputs(t *testing.T) {
 	if print("sha256:2") == first {
 		t.Error("another base has the same fingerprint")
 	}
-	if fingerprint("sha256:1", "1724:1724", spec.Labels, []string{"/x"}, collected(t, spec)) == first {
+	if fingerprint("sha256:1", "1724:1724", spec.Labels, []string{"/x"}, collected(t, spec), nil) == first {
 		t.Error("that a folder is replaced has the same fingerprint")
 	}
 	put(t, spec.Folder, "application.properties", "settings.watt.server.threadPool=151")
@@ -137,15 +146,15 @@ func TestTheSameInputsMakeTheSameImage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := &Build{Ref: "fixed:1", base: base, layer: l, labels: spec.labels(base, nil)}
-		id, err := b.archive(io.Discard)
+		b := &Build{base: base, layer: l, labels: spec.labels(base, nil)}
+		id, err := b.archive(io.Discard, "fixed:1")
 		if err != nil {
 			t.Fatal(err)
 		}
 		return id
 	}
 	// When this changes, because of this program or of a library, raise formVersion: the same inputs make another image.
-	const want = "sha256:3e87a90dcb259884ffb0dde4d8348f793c75cd157a8ae004ff31471234b1585c"
+	const want = "sha256:d05a0160903fa57678cd08c033fb8b2fba6a6d161ec6b71d41fe3c7c87dd3cb3"
 	for _, at := range []time.Time{time.Unix(1e9, 0), time.Unix(15e8, 0)} {
 		if got := made(at); got != want {
 			t.Errorf("made %s, want %s", got, want)
@@ -168,7 +177,7 @@ func TestAChangeBeforeTheBuildIsSeen(t *testing.T) {
 	}
 }
 
-// The product's user must not become the owner of folders of the system.
+// The product's user must not become the owner of folders of the system, nor root that of the product's.
 func TestLayerLeavesTheBasesFoldersAlone(t *testing.T) {
 	spec := inputs(t)
 	spec.Files = append(spec.Files, File{From: spec.Properties, To: "/etc/gateway.conf"})
@@ -194,14 +203,12 @@ func TestLayerLeavesTheBasesFoldersAlone(t *testing.T) {
 		}
 		names["/"+header.Name] = header
 	}
-	for _, folder := range []string{"/etc/", "/opt/", instanceHome + "/", instanceHome + "/packages/"} {
-		if names[folder] != nil {
-			t.Errorf("the base's folder %s is in the layer", folder)
-		}
-	}
-	for _, folder := range []string{instanceHome + "/packages/Orders/ns/", profileHome + "/apigateway/"} {
-		if h := names[folder]; h == nil || h.Uid != 1724 || h.Gid != 1724 || h.Mode != 0o755 {
-			t.Errorf("%s: %+v", folder, h)
+	for name, want := range map[string]folder{
+		"/etc/": {UID: 0, Mode: 0o755}, "/opt/": {UID: 0, Mode: 0o755}, instanceHome + "/": {UID: 1724, Mode: 0o775}, instanceHome + "/packages/": {UID: 1724, Mode: 0o775},
+		instanceHome + "/packages/Orders/ns/": {UID: 1724, Mode: 0o755}, profileHome + "/apigateway/": {UID: 1724, Mode: 0o755},
+	} {
+		if h := names[name]; h == nil || h.Uid != want.UID || h.Gid != want.UID || h.Mode != want.Mode {
+			t.Errorf("%s: %+v", name, h)
 		}
 	}
 	if h := names["/etc/gateway.conf"]; h == nil || h.Uid != 1724 {

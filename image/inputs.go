@@ -5,6 +5,7 @@ package image
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -20,10 +21,13 @@ type Spec struct {
 	Properties   string
 	Files        []File
 	Labels       map[string]string
-	Home         string   // default: found by looking into the base
-	AllowSecrets []string // files and keys that may hold one
-	Folder       string   // errors name inputs as they are called from here; default: by their whole path
-	Memory       string   // a file that remembers what unchanged inputs are; default: none
+	Run          []Command // with all of that in place
+	Output       io.Writer // of the commands; default: none
+	Platform     string    // that the base must be for; default: any
+	Home         string    // default: found by looking into the base
+	AllowSecrets []string  // files and keys that may hold one
+	Folder       string    // errors name inputs as they are called from here; default: by their whole path
+	Memory       string    // a file that remembers what unchanged inputs are; default: none
 }
 
 // PackageSource is a custom Integration Server package, a folder or a zip. Override: it is meant to replace one of

@@ -2,6 +2,7 @@ package image
 
 import (
 	"maps"
+	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -14,6 +15,7 @@ const (
 	LabelFingerprint = "io.cutover.fingerprint"
 	LabelBase        = "io.cutover.base-image" // the base's id
 	LabelPackages    = "io.cutover.packages"   // such as Billing@1.2,Orders@1.0
+	LabelCommands    = "io.cutover.commands"   // how many commands were run in it: it is not reproducible
 )
 
 // labels are all labels of the image but its fingerprint: the base's, over them what is known of the image, and over
@@ -23,12 +25,15 @@ func (s Spec) labels(base image.InspectResponse, packages []Package) map[string]
 	if base.Config != nil {
 		maps.Copy(all, base.Config.Labels)
 	}
-	for _, ofBase := range []string{ocispec.AnnotationRevision, ocispec.AnnotationSource, ocispec.AnnotationCreated, ocispec.AnnotationRefName, LabelFingerprint} {
+	for _, ofBase := range []string{ocispec.AnnotationRevision, ocispec.AnnotationSource, ocispec.AnnotationCreated, ocispec.AnnotationRefName, LabelFingerprint, LabelCommands} {
 		delete(all, ofBase)
 	}
 	all[LabelBase] = base.ID
 	if len(packages) > 0 {
 		all[LabelPackages] = listed(packages)
+	}
+	if len(s.Run) > 0 {
+		all[LabelCommands] = strconv.Itoa(len(s.Run))
 	}
 	all[ocispec.AnnotationBaseImageName] = s.Base
 	name, tag, digest := parts(s.Base)

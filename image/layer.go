@@ -13,24 +13,35 @@ import (
 	"strings"
 )
 
-// layer is the one layer that is added to the base: the files, and the folders on their way that the base does not
-// have. A folder of the base is not in it, so its owner and mode stay as they are; unless it is replaced, then nothing
-// that the base has in it is in the image.
+// layer is the one layer that is added to the base: the files, and every folder on their way. A folder of the base is
+// in it as the base has it: one that is only implied by the files' names would belong to root, on engines that lay
+// layers over one another. In one that is replaced nothing that the base has in it is in the image.
 type layer struct {
-	folders  []string
+	folders  []folder
 	replaced []string // among the folders
 	entries  []entry
-	uid, gid int
+	uid, gid int // of all that is new
 }
+
+// folder is one of an image, with whom it belongs to and the bits of its mode.
+type folder struct {
+	Path string `json:"path"`
+	UID  int    `json:"uid"`
+	GID  int    `json:"gid"`
+	Mode int64  `json:"mode"`
+}
+
+// folderOf tells what a folder is like in the base; nil when it is not there.
+type folderOf func(path string) (*folder, error)
 
 // hidesAll is the name of the file by which a layer hides all that the layers below have in a folder (OCI image
 // specification, layers, opaque whiteout).
 const hidesAll = ".wh..wh..opq"
 
-// newLayer asks has which folders the base has. owner is "uid:gid".
-func newLayer(entries []entry, replaced []string, owner string, has inside) (layer, error) {
+// newLayer asks what the base's folders are like. owner is "uid:gid".
+func newLayer(entries []entry, replaced []string, owner string, base folderOf) (layer, error) {
 	uid, gid, _ := strings.Cut(owner, ":")
-	l := layer{entries: entries, replaced: replaced, folders: slices.Clone(replaced)}
+	l := layer{entries: entries, replaced: replaced}
 	var err error
 	if l.uid, err = strconv.Atoi(uid); err != nil {
 		return l, fmt.Errorf("image: the base's user %q: %w", owner, err)
@@ -38,39 +49,36 @@ func newLayer(entries []entry, replaced []string, owner string, has inside) (lay
 	if l.gid, err = strconv.Atoi(gid); err != nil {
 		return l, fmt.Errorf("image: the base's user %q: %w", owner, err)
 	}
-	known := map[string]bool{"/": true}
-	for _, folder := range replaced {
-		known[folder] = false // as if the base did not have it
-	}
+	known := map[string]bool{"/": true} // whether the base has a folder
 	for _, e := range entries {
-		if err := l.addFolders(path.Dir(e.to), known, has); err != nil {
+		if err := l.addFolders(path.Dir(e.to), known, base); err != nil {
 			return l, err
 		}
 	}
-	slices.Sort(l.folders)
+	slices.SortFunc(l.folders, func(a, b folder) int { return strings.Compare(a.Path, b.Path) })
 	return l, nil
 }
 
-// addFolders adds a folder and its parents, the topmost first, as far as the base lacks them. known tells of each
-// folder that was looked at whether the base has it.
-func (l *layer) addFolders(folder string, known map[string]bool, has inside) error {
-	if _, looked := known[folder]; looked {
+// addFolders adds a folder and its parents, once each.
+func (l *layer) addFolders(at string, known map[string]bool, base folderOf) error {
+	if _, looked := known[at]; looked {
 		return nil
 	}
-	if err := l.addFolders(path.Dir(folder), known, has); err != nil {
+	if err := l.addFolders(path.Dir(at), known, base); err != nil {
 		return err
 	}
-	there := known[path.Dir(folder)] // below a folder that is new everything is new
-	if there {
+	var there *folder
+	if known[path.Dir(at)] && !slices.Contains(l.replaced, at) { // below a folder that is new everything is new
 		var err error
-		if there, err = has(folder); err != nil {
+		if there, err = base(at); err != nil {
 			return err
 		}
 	}
-	known[folder] = there
-	if !there {
-		l.folders = append(l.folders, folder)
+	known[at] = there != nil
+	if there == nil {
+		there = &folder{at, l.uid, l.gid, 0o755}
 	}
+	l.folders = append(l.folders, *there)
 	return nil
 }
 
@@ -109,14 +117,14 @@ func (l layer) size() (int64, error) {
 
 func (l layer) writeWith(to io.Writer, content func(io.Writer, entry) error) error {
 	archive := tar.NewWriter(to)
-	for _, folder := range l.folders {
-		header := &tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(folder, "/") + "/", Mode: 0o755, Uid: l.uid, Gid: l.gid}
+	for _, f := range l.folders {
+		header := &tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(f.Path, "/") + "/", Mode: f.Mode, Uid: f.UID, Gid: f.GID}
 		if err := archive.WriteHeader(header); err != nil {
-			return fmt.Errorf("%s: %w", folder, err)
+			return fmt.Errorf("%s: %w", f.Path, err)
 		}
-		if slices.Contains(l.replaced, folder) {
+		if slices.Contains(l.replaced, f.Path) {
 			if err := archive.WriteHeader(&tar.Header{Name: header.Name + hidesAll, Mode: 0o644, Uid: l.uid, Gid: l.gid}); err != nil {
-				return fmt.Errorf("%s: %w", folder, err)
+				return fmt.Errorf("%s: %w", f.Path, err)
 			}
 		}
 	}

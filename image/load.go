@@ -11,53 +11,63 @@ import (
 	"io"
 	"slices"
 
-	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 	"github.com/opencontainers/go-digest"
 )
 
 // load gives the engine an archive of the new layer and the configuration only. The base's layers are named in it and
-// left out: the engine has them. An archive that ends early is refused as a whole, so an input that fails half-way
-// leaves nothing behind.
-func (b *Build) load(ctx context.Context) error {
-	reader, writer := io.Pipe()
-	defer reader.Close() //nolint:errcheck // ends the goroutine when the engine stops reading
+// left out: the engine has them.
+func (b *Build) load(ctx context.Context, ref string) error {
 	var id string
-	written := make(chan error, 1)
-	go func() {
-		var err error
-		id, err = b.archive(writer)
-		writer.CloseWithError(err)
-		written <- err
-	}()
-	err := b.send(ctx, reader)
-	reader.Close() //nolint:errcheck,gosec // see above
-	if cause := <-written; cause != nil && !errors.Is(cause, io.ErrClosedPipe) {
-		return cause
-	}
+	err := load(ctx, b.engine, func(_ context.Context, to io.Writer) (err error) {
+		id, err = b.archive(to, ref)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	loaded, err := b.engine.ImageInspect(ctx, b.Ref)
+	loaded, err := b.engine.ImageInspect(ctx, ref)
 	if err != nil || loaded.ID != id {
-		_, removed := b.engine.ImageRemove(ctx, id, image.RemoveOptions{})
-		return errors.Join(fmt.Errorf("the engine reports no error, but %s is not the image %s", b.Ref, id), err, removed)
+		return errors.Join(fmt.Errorf("the engine reports no error, but %s is not the image %s", ref, id), err)
 	}
 	return nil
 }
 
-func (b *Build) send(ctx context.Context, archive io.Reader) error {
-	response, err := b.engine.ImageLoad(ctx, archive, client.ImageLoadWithQuiet(true))
-	if err != nil {
-		return err
+// load has an engine load an archive while it is written. An archive that ends early is refused as a whole, so when
+// writing fails half-way, or ctx ends, nothing is left behind. An engine that has the whole archive is waited for even
+// then, since it would go on alone. Writing has ended when load returns.
+func load(ctx context.Context, engine *client.Client, write func(ctx context.Context, to io.Writer) error) error {
+	reader, writer := io.Pipe()
+	writing, stop := context.WithCancel(ctx)
+	defer stop()
+	cut := context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) })
+	defer cut()
+	patient, done := outlasting(ctx)
+	defer done()
+	written := make(chan error, 1)
+	go func() {
+		err := write(writing, writer)
+		writer.CloseWithError(err)
+		written <- err
+	}()
+	response, err := engine.ImageLoad(patient, reader, client.ImageLoadWithQuiet(true))
+	if err == nil {
+		err = errors.Join(engineError(response.Body), response.Body.Close())
 	}
-	defer response.Body.Close() //nolint:errcheck // read to its end below
-	return engineError(response.Body)
+	reader.Close() //nolint:errcheck,gosec // an engine that has failed reads no more
+	stop()
+	if cause := <-written; cause != nil && !errors.Is(cause, io.ErrClosedPipe) && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // archive writes the layer, then the configuration that holds its sum, then what the two are: in this order the
 // layer is read once, and never held in memory. It returns the image's id.
-func (b *Build) archive(to io.Writer) (id string, err error) {
+func (b *Build) archive(to io.Writer, ref string) (id string, err error) {
 	archive := tar.NewWriter(to)
 	size, err := b.layer.size()
 	if err != nil {
@@ -78,7 +88,7 @@ func (b *Build) archive(to io.Writer) (id string, err error) {
 	sum := sha256.Sum256(config)
 	configName := hex.EncodeToString(sum[:]) + ".json"
 	manifest, err := json.Marshal([]any{map[string]any{
-		"Config": configName, "RepoTags": []string{b.Ref}, "Layers": append(slices.Clone(b.base.RootFS.Layers), layerName),
+		"Config": configName, "RepoTags": []string{ref}, "Layers": append(slices.Clone(b.base.RootFS.Layers), layerName),
 	}})
 	if err != nil {
 		return "", err
@@ -93,22 +103,4 @@ func writeFile(archive *tar.Writer, name string, content []byte) error {
 	}
 	_, err := archive.Write(content)
 	return err
-}
-
-// engineError reads the engine's messages to their end and returns the error among them.
-func engineError(messages io.Reader) error {
-	for decoder := json.NewDecoder(messages); ; {
-		var message struct {
-			Error string `json:"error"`
-		}
-		err := decoder.Decode(&message)
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("read the engine's answer: %w", err)
-		case message.Error != "":
-			return errors.New(message.Error)
-		}
-	}
 }

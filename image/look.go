@@ -43,6 +43,46 @@ func (l *look) has(ctx context.Context, path string) (bool, error) {
 	return err == nil, nil
 }
 
+// folders answers what the image's folders are like.
+func (l *look) folders(ctx context.Context) folderOf {
+	return func(path string) (*folder, error) {
+		if known, looked := l.known.Folders[path]; looked {
+			return known, nil
+		}
+		found, err := l.folder(ctx, path)
+		if err != nil {
+			return nil, fmt.Errorf("look into %s for %s: %w", l.name, path, err)
+		}
+		l.known.Folders[path] = found
+		return found, nil
+	}
+}
+
+// folder asks for all that is in a folder and reads no more than what comes first, which is the folder.
+func (l *look) folder(ctx context.Context, path string) (*folder, error) {
+	if err := l.open(ctx); err != nil {
+		return nil, err
+	}
+	all, _, err := l.engine.CopyFromContainer(ctx, l.container, path)
+	if cerrdefs.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // what is not there is no error
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer all.Close() //nolint:errcheck // given up
+	header, err := tar.NewReader(all).Next()
+	switch {
+	case err != nil:
+		return nil, err
+	case header.Typeflag == tar.TypeSymlink:
+		return nil, fmt.Errorf("it is a symbolic link there: put the file below %s, where it leads", header.Linkname)
+	case header.Typeflag != tar.TypeDir:
+		return nil, errors.New("it is no folder there")
+	}
+	return &folder{path, header.Uid, header.Gid, header.Mode & 0o7777}, nil
+}
+
 // largestRecord bounds what is read of an image into memory; a record of 100,000 files has about 20 MiB.
 const largestRecord = 256 << 20
 
@@ -86,6 +126,8 @@ func (l *look) open(ctx context.Context) error {
 	if l.container != "" {
 		return nil
 	}
+	ctx, cancel := regardless(ctx, "making a container to look into "+l.name)
+	defer cancel()
 	created, err := l.engine.ContainerCreate(ctx, &container.Config{
 		Image: l.image, Cmd: []string{"never-started"},
 		Labels: map[string]string{LabelLook: l.image},

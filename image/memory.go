@@ -23,7 +23,7 @@ type remembered struct {
 }
 
 // memoryForm changes when a content is looked at in another way.
-const memoryForm = 1
+const memoryForm = 2
 
 // seen is one content, as it was when its file had this stamp.
 type seen struct {
@@ -43,8 +43,13 @@ type stamp struct {
 
 // facts are of one image.
 type facts struct {
-	Has      map[string]bool   `json:"has"`
-	Versions map[string]string `json:"versions"` // of packages, by the path of their manifest
+	Has      map[string]bool    `json:"has"`
+	Versions map[string]string  `json:"versions"` // of packages, by the path of their manifest
+	Folders  map[string]*folder `json:"folders"`  // by path; null: not there
+}
+
+func newFacts() *facts {
+	return &facts{Has: map[string]bool{}, Versions: map[string]string{}, Folders: map[string]*folder{}}
 }
 
 // fresh is how old a change must be for a stamp to tell it from the next one: file systems keep coarse times.
@@ -90,7 +95,7 @@ func (m *memory) keep(o origin, s *seen) {
 func (m *memory) base(id string) *facts {
 	known := m.old.Bases[id]
 	if known == nil {
-		known = &facts{Has: map[string]bool{}, Versions: map[string]string{}}
+		known = newFacts()
 	}
 	m.new.Bases[id] = known
 	return known

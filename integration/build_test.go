@@ -50,6 +50,7 @@ func TestBuildAndRollout(t *testing.T) {
 		const home = "/opt/softwareag/IntegrationServer/instances/default"
 		s.owns(t, ref, home+"/packages", map[string]int{"packages/Orders/": 1724, "packages/Orders/ns/a/node.ndf": 1724})
 		s.owns(t, ref, "/opt/softwareag/profiles/IS_default/apigateway/config/ui.properties", map[string]int{"ui.properties": 1724})
+		s.owns(t, ref, "/opt/softwareag/IntegrationServer", map[string]int{"IntegrationServer/": 1724, "IntegrationServer/instances/default/packages/": 1724})
 		s.owns(t, ref, "/etc", map[string]int{"etc/": 0, "etc/passwd": 0, "etc/passwd.d/extra": 1724})
 	})
 	got := s.cutover("apply", "--yes")

@@ -73,8 +73,8 @@ func (w *workshop) put(name, content string) {
 	}
 }
 
-// cutover runs the command here. Nothing that the rest of the configuration names is there.
-func (w *workshop) cutover(args ...string) result {
+// configure writes the configuration. Nothing that is in it beside the image is there.
+func (w *workshop) configure() {
 	w.Helper()
 	data, err := yaml.Marshal(config{
 		"service": "workshop", "containers": config{"label": "none", "network": "none"}, "consul": config{"address": "http://127.0.0.1:1"},
@@ -85,6 +85,12 @@ func (w *workshop) cutover(args ...string) result {
 		w.Fatal(err)
 	}
 	w.put("cutover.yaml", string(data))
+}
+
+// cutover runs the command here.
+func (w *workshop) cutover(args ...string) result {
+	w.Helper()
+	w.configure()
 	cmd := exec.Command(binary, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = w.folder, &stdout, &stderr
@@ -182,7 +188,7 @@ func TestFailedBuildLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.put("Orders/manifest.v3", strings.Replace(packageManifest, "1.4", "1.5", 1))
-	if err := build.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "Orders/manifest.v3 has changed since it was looked at") {
+	if err := build.Run(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "Orders/manifest.v3 has changed since it was looked at") {
 		t.Errorf("got %v", err)
 	}
 	if left := w.made(build.Fingerprint); len(left) > 0 {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/docker/go-units"
@@ -13,39 +15,51 @@ import (
 	"github.com/cutover/cutover/image"
 )
 
-// buildLimit is what a build may take, with a base of some gigabytes on a slow disk.
-const buildLimit = 30 * time.Minute
-
 // buildOptions are what cutover build takes.
 type buildOptions struct {
 	*options
-	dryRun bool
-	sbom   string
+	dryRun   bool
+	noVerify bool
+	push     bool
+	sbom     string
 }
 
 func newBuild(o *options) *cobra.Command {
 	b := buildOptions{options: o}
 	cmd := &cobra.Command{
 		Use: "build", Args: cobra.NoArgs, Short: "Build the fixed image, or say that it is built already",
+		Long: "Build makes the image and starts a container of it that nobody is served from. Only an image that has passed is given its name.\n" +
+			"SIGINT and SIGTERM end it, with nothing left behind.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, done := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer done()
+			cmd.SetContext(ctx)
 			s, err := open(*o)
 			if err != nil {
 				return err
 			}
 			if s.builder == nil {
-				return errors.New("image.ref names an image that is there: there is nothing to build (image.base would)")
+				return s.buildNothing(cmd, b)
 			}
 			return s.build(cmd, b)
 		},
 	}
 	cmd.Flags().BoolVar(&b.dryRun, "dry-run", false, "check the inputs and list what would be in the image, without making it")
+	cmd.Flags().BoolVar(&b.push, "push", false, "push the image to the registry that its tag names, as image.push: true does")
+	cmd.Flags().BoolVar(&b.noVerify, "no-verify", false, "do not try the image before it gets its name")
 	cmd.Flags().StringVar(&b.sbom, "sbom", "", "write what is added to the base to this file, as CycloneDX JSON")
 	return cmd
 }
 
 // build makes the image unless it is there, or unless it is only to be told what it would be.
 func (s *site) build(cmd *cobra.Command, o buildOptions) error {
-	ctx, cancel := context.WithTimeoutCause(cmd.Context(), buildLimit, fmt.Errorf("the image was not built within %s", buildLimit))
+	if !o.dryRun {
+		if _, err := s.fetch(cmd, *o.options, s.config.Image.Base, s.config.Image.Platform); err != nil {
+			return fmt.Errorf("image.base: %w", err)
+		}
+	}
+	limit := s.buildLimit()
+	ctx, cancel := context.WithTimeoutCause(cmd.Context(), limit, fmt.Errorf("the image was not built within %s", limit))
 	defer cancel()
 	build, err := s.builder(ctx)
 	if err != nil {
@@ -62,7 +76,7 @@ func (s *site) build(cmd *cobra.Command, o buildOptions) error {
 		did = "would be built"
 	default:
 		did = "built"
-		if err := build.Run(ctx); err != nil {
+		if err := s.make(ctx, cmd, build, o.noVerify); err != nil {
 			return err
 		}
 	}
@@ -71,15 +85,48 @@ func (s *site) build(cmd *cobra.Command, o buildOptions) error {
 			return err
 		}
 	}
+	if !o.json() {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %d files, %d bytes on top of %s\n", build.Ref, did, build.Files, build.Size, build.Describe())
+		describe(cmd, build, o.dryRun)
+	}
+	digest := ""
+	if (o.push || s.config.Image.Push) && !o.dryRun {
+		if digest, err = s.push(cmd, *o.options, build.Ref); err != nil {
+			return err
+		}
+	}
 	if o.json() {
 		return printJSON(cmd, map[string]any{
-			"image": build.Ref, "fingerprint": build.Fingerprint, "base": build.Base, "files": build.Files, "bytes": build.Size,
+			"image": build.Ref, "digest": digest, "fingerprint": build.Fingerprint, "base": build.Base, "base_id": build.Base, "base_digest": build.BaseDigest, "files": build.Files, "bytes": build.Size,
 			"built": did == "built", "there": there || did == "built", "packages": build.Record.Packages, "parts": build.Parts, "unknown_keys": build.Unknown,
+			"reproducible": build.Reproducible(), "verified": did == "built" && !o.noVerify,
 		})
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %d files, %d bytes on top of %s\n", build.Ref, did, build.Files, build.Size, s.config.Image.Base)
-	describe(cmd, build, o.dryRun)
 	return nil
+}
+
+// buildLimit is what a build may take: with a base of some gigabytes on a slow disk, its commands, and the trial.
+func (s *site) buildLimit() time.Duration {
+	limit := 30*time.Minute + s.config.Image.Verify.Timeout.Std()
+	for _, command := range s.config.Image.Run {
+		limit += command.Timeout.Std()
+	}
+	return limit
+}
+
+// make makes the image; only one that has passed its trial gets its name.
+func (s *site) make(ctx context.Context, cmd *cobra.Command, build *image.Build, noVerify bool) error {
+	check := func(ctx context.Context, ref string) error {
+		return s.verify(ctx, ref, build.Record, cmd.ErrOrStderr())
+	}
+	if noVerify {
+		check = nil
+	}
+	err := build.Run(ctx, check)
+	if err != nil && cmd.Context().Err() != nil {
+		return fmt.Errorf("interrupted: nothing is left of the image: %w", err)
+	}
+	return err
 }
 
 // describe lists the packages with their sizes, what is doubtful, and with files each file.
@@ -104,9 +151,21 @@ func describe(cmd *cobra.Command, build *image.Build, files bool) {
 			fmt.Fprintf(out, "  %s  %s\n", f.SHA256[:12], f.Path)
 		}
 	}
-	for _, key := range build.Unknown {
-		fmt.Fprintf(out, "  not known to Integration Server, misspelt? %s\n", key)
+	for _, remark := range remarks(build) {
+		fmt.Fprintf(out, "  %s\n", remark)
 	}
+}
+
+// remarks are what is doubtful about an image, and no reason to refuse it.
+func remarks(build *image.Build) []string {
+	var all []string
+	for _, key := range build.Unknown {
+		all = append(all, "not known to Integration Server, misspelt? "+key)
+	}
+	if !build.Reproducible() {
+		all = append(all, image.NotReproducible)
+	}
+	return all
 }
 
 func saveSBOM(build *image.Build, path string) error {

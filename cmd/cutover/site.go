@@ -32,7 +32,11 @@ type site struct {
 	driver  driver.Driver
 	members *lb.Members
 	builder func(context.Context) (*image.Build, error) // nil when there is nothing to build
+	trials  func(context.Context, image.TrialSpec) (*image.Trial, error)
+	origins func(ctx context.Context, ref string) (image.Origin, error)
+	carrier image.Carrier
 
+	origin     image.Origin       // of what is wanted
 	wanted     cutover.Image      // what every container shall run; empty until that is known
 	containers *docker.Containers // nil until a plan is known
 	plan       cutover.Plan
@@ -70,6 +74,11 @@ func open(o options) (*site, error) {
 	if s.members, err = s.newMembers(o.without); err != nil {
 		return nil, err
 	}
+	s.carrier = image.Carrier{Engine: engine}
+	s.trials = func(ctx context.Context, spec image.TrialSpec) (*image.Trial, error) {
+		return image.Try(ctx, engine, spec)
+	}
+	s.origins = func(ctx context.Context, ref string) (image.Origin, error) { return image.OriginOf(ctx, engine, ref) }
 	if c.Image.Base != "" {
 		spec := imageSpec(c)
 		s.builder = func(ctx context.Context) (*image.Build, error) { return image.Prepare(ctx, engine, spec) }
@@ -93,7 +102,10 @@ func openStore(o options) (*site, error) {
 func imageSpec(c config.Config) image.Spec {
 	spec := image.Spec{
 		Base: c.Image.Base, Tag: c.Image.Tag, Properties: c.Path(c.Image.Properties), Labels: c.Image.Labels, Home: c.Image.Home,
-		AllowSecrets: c.Image.AllowSecrets, Folder: c.Folder, Memory: imageMemory(c),
+		AllowSecrets: c.Image.AllowSecrets, Folder: c.Folder, Memory: imageMemory(c), Platform: c.Image.Platform, Output: os.Stderr,
+	}
+	for _, command := range c.Image.Run {
+		spec.Run = append(spec.Run, imageCommand(c, command))
 	}
 	for _, source := range c.Image.Sources {
 		for _, found := range source.Paths(c.Folder) {
@@ -138,7 +150,7 @@ func (s *site) newMembers(without []string) (*lb.Members, error) {
 		Services: services(c.Members), Balancers: balancers, Without: without,
 		Locate: func(ctx context.Context, target string) (cutover.Place, error) { return s.fleet.Locate(ctx, target) },
 		Agent:  func(string) lb.Intent { return agent },
-		Known:  s.known, Foreign: s.foreign,
+		Known:  s.known, Foreign: s.foreign, Sockets: s.sockets(),
 		Now: time.Now,
 	})
 }

@@ -78,7 +78,11 @@ func (s *site) preflight(ctx context.Context, seen cutover.World, image cutover.
 		for _, problem := range s.surveyDriver(ctx, node) {
 			found = append(found, finding{node.Name, problem})
 		}
+		if err := s.surveySockets(ctx, node.Name); err != nil {
+			found = append(found, finding{node.Name, err})
+		}
 	}
+	found = append(found, s.surveyPeers(ctx)...)
 	found = append(found, s.surveyConsumers(seen)...)
 	found = append(found, s.surveyRelease(ctx, seen, image)...)
 	if !observed {
@@ -120,7 +124,7 @@ func (s *site) spec(rollout string, image cutover.Image, seen cutover.World, wit
 	how := s.driver.Procedure(facts)
 	spec := cutover.Spec{
 		Service: c.Service, Rollout: rollout, Image: image, Driver: c.Driver.Kind, Ladder: how.Ladder,
-		Prepares: how.Prepares, Readiness: how.Readiness, Notes: how.Notes,
+		Prepares: how.Prepares, Readiness: how.Readiness, Notes: append(s.origin.Notes(), how.Notes...),
 		Strategy: cutover.Strategy{
 			Kind: c.Strategy.Kind, MinServing: c.Strategy.MinServing, MaxSurge: c.Strategy.MaxSurge, Start: c.Strategy.Start,
 			Shift: c.Strategy.Shift, Hold: c.Strategy.Hold.Std(), Soak: c.Strategy.Soak.Std(),
@@ -219,11 +223,15 @@ func (s *site) target(ctx context.Context) (cutover.Image, error) {
 	return s.image(ctx, ref)
 }
 
-// image is what a reference means on the engine now.
+// image is what a reference means on the engine now. Where it comes from is remembered, for the plan.
 func (s *site) image(ctx context.Context, ref string) (cutover.Image, error) {
 	ctx, cancel := within(ctx, "asking Docker for image "+ref)
 	defer cancel()
-	return s.fleet.Image(ctx, ref)
+	found, err := s.fleet.Image(ctx, ref)
+	if err == nil {
+		s.origin, err = s.origins(ctx, found.ID)
+	}
+	return found, err
 }
 
 // reach makes sure that the engine answers. It comes before anything else that is asked of it.

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -18,6 +19,9 @@ type Image struct {
 	Properties   string            `yaml:"properties"`
 	Files        []File            `yaml:"files"`
 	Labels       map[string]string `yaml:"labels"`
+	Run          []Command         `yaml:"run"`           // in the base with everything else in it, one after the other
+	Platform     string            `yaml:"platform"`      // that the base must be for, such as linux/amd64
+	Verify       Verify            `yaml:"verify"`        // how a new image is tried
 	Home         string            `yaml:"home"`          // default: found by looking into the base
 	AllowSecrets []string          `yaml:"allow_secrets"` // files and keys, by name
 }
@@ -67,6 +71,8 @@ func (p PackageSource) Paths(folder string) []string {
 	return matches
 }
 
+var platform = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?$`)
+
 func (c Config) imageProblems(say sayer) {
 	switch {
 	case c.Image.Ref == "" && c.Image.Base == "":
@@ -92,5 +98,12 @@ func (c Config) imageProblems(say sayer) {
 		if file.From == "" || file.To == "" {
 			say(fmt.Sprintf("image.files[%d]", i), "give from, a file or folder here, and to, its path in the image")
 		}
+	}
+	if c.Image.Platform != "" && !platform.MatchString(c.Image.Platform) {
+		say("image.platform", "%q is not a platform such as linux/amd64 or linux/arm64/v8", c.Image.Platform)
+	}
+	c.commandProblems(say)
+	if c.Image.Verify.PasswordFile != "" && c.Image.Verify.PasswordEnv != "" {
+		say("image.verify.password_file", "password_file and password_env exclude each other")
 	}
 }
