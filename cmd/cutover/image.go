@@ -18,23 +18,32 @@ import (
 const diffLimit = 15 * time.Minute
 
 func newImage(o *options) *cobra.Command {
-	group := &cobra.Command{Use: "image", Short: "Look into images"}
+	group := &cobra.Command{Use: "image", Short: "Look into images, and send them to other engines"}
 	group.AddCommand(&cobra.Command{
 		Use: "diff A B", Args: cobra.ExactArgs(2),
 		Short: "What is not the same in two images or containers: packages, files, properties, environment, configuration",
 		RunE:  func(cmd *cobra.Command, args []string) error { return diffImages(cmd, o, args[0], args[1]) },
 	})
+	group.AddCommand(newImageSend(o))
 	return group
 }
 
-// diffImages works on the configuration's engine, and without a configuration on the default one.
-func diffImages(cmd *cobra.Command, o *options, first, second string) (err error) {
-	host := ""
+// engineHost is the configuration's engine, and without a configuration the default one.
+func engineHost(cmd *cobra.Command, o *options) (string, error) {
 	c, err := config.Load(o.file)
 	switch {
 	case err == nil:
-		host = c.Hosts[0].Docker
-	case !errors.Is(err, fs.ErrNotExist) || cmd.Flags().Changed("file"):
+		return c.Hosts[0].Docker, nil
+	case errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("file"):
+		return "", nil
+	default:
+		return "", err
+	}
+}
+
+func diffImages(cmd *cobra.Command, o *options, first, second string) (err error) {
+	host, err := engineHost(cmd, o)
+	if err != nil {
 		return err
 	}
 	engine, err := docker.Connect(host)
