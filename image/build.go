@@ -43,7 +43,7 @@ func (b *Build) Reproducible() bool { return len(b.commands) == 0 }
 func Prepare(ctx context.Context, engine *client.Client, spec Spec) (_ *Build, err error) {
 	base, err := engine.ImageInspect(ctx, spec.Base)
 	if cerrdefs.IsNotFound(err) {
-		return nil, fmt.Errorf("image.base: %s is not on this engine: docker pull it, or docker load it", spec.Base)
+		return nil, fmt.Errorf("image.base: %s is not on this engine: cutover build pulls it; or docker load it", spec.Base)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("inspect image.base %s: %w", spec.Base, err)
@@ -160,7 +160,7 @@ func (b *Build) Run(ctx context.Context, check func(ctx context.Context, image s
 
 // make makes the image of base and files.
 func (b *Build) make(ctx context.Context, ref string) error {
-	builder, err := b.needsBuilder(ctx)
+	builder, err := inContainerd(ctx, b.engine) // there a builder leaves the base's layers where they are
 	switch {
 	case err != nil:
 		return err

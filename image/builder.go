@@ -5,21 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/build"
 )
-
-// needsBuilder reports whether the engine keeps its images in containerd: then it wants every layer of an image that
-// it loads, the base's too, and a builder is the way to leave them where they are.
-func (b *Build) needsBuilder(ctx context.Context) (bool, error) {
-	info, err := b.engine.Info(ctx)
-	if err != nil {
-		return false, fmt.Errorf("ask the engine how it keeps images: %w", err)
-	}
-	return slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"}), nil
-}
 
 // build has the engine's builder make the image. What is in it is the same, but its id and its time are not.
 func (b *Build) build(ctx context.Context, ref string) error {

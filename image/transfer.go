@@ -15,6 +15,7 @@ type transfer struct {
 	ended  map[string]bool    // whether a layer is where it is to be
 	moved  map[string]bool    // whether it was not there before
 	digest string             // of the whole, when the engine has told it
+	again  string             // that a layer is to be tried again
 }
 
 func newTransfer() *transfer {
@@ -30,6 +31,10 @@ func (t *transfer) add(m message) {
 	}
 	if m.ID == "" {
 		return
+	}
+	t.again = ""
+	if strings.HasPrefix(m.Status, "Retrying") {
+		t.again = ", " + strings.ToLower(m.Status)
 	}
 	switch {
 	case m.Status == "Pushed", m.Status == "Pull complete":
@@ -61,7 +66,7 @@ func (t *transfer) String() string {
 			current += m.Progress.Current
 		}
 	}
-	return fmt.Sprintf("%d of %d layers, %s of %s", done, len(t.ended), units.HumanSize(float64(current)), units.HumanSize(float64(total)))
+	return fmt.Sprintf("%d of %d layers, %s of %s%s", done, len(t.ended), units.HumanSize(float64(current)), units.HumanSize(float64(total)), t.again)
 }
 
 // follow tells how far an engine is until it is done, and explains what it says of a registry.

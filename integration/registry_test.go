@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +20,8 @@ import (
 	"time"
 
 	imagetypes "github.com/docker/docker/api/types/image"
+
+	"github.com/cutover/cutover/image"
 )
 
 const baseSize = 8 << 20
@@ -205,6 +208,33 @@ func TestPushRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A push that is given up ends then, not when the registry answers.
+func TestPushGivenUp(t *testing.T) {
+	w, r := newWorkshop(t), newRegistry(t)
+	dockerConfig(t, auths(r.host, registryUser, registryPassword))
+	ref := r.host + "/ops/product:1"
+	if err := w.engine.ImageTag(t.Context(), w.newBase(), ref); err != nil {
+		t.Fatal(err)
+	}
+	enough := errors.New("given up")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	r.refuse = func(_ http.ResponseWriter, request *http.Request) bool {
+		if request.Method != http.MethodPost {
+			return false
+		}
+		cancel(enough)
+		<-request.Context().Done() // the engine, too, gives it up
+		return true
+	}
+	if _, err := (image.Carrier{Engine: w.engine}).Push(ctx, ref); !errors.Is(err, enough) || !strings.HasPrefix(err.Error(), "push "+ref+": ") {
+		t.Errorf("got %v", err)
+	}
+	if found := r.digest("ops/product", "1"); found != "" {
+		t.Errorf("the registry has %s", found)
 	}
 }
 

@@ -6,12 +6,20 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	imagetypes "github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
 
 	"github.com/cutover/cutover/image"
 )
@@ -118,5 +126,44 @@ func TestSendGivenUp(t *testing.T) {
 	}
 	if sent, err := carrier.Send(t.Context(), base, other); err != nil || sent.ID != base {
 		t.Errorf("%+v, %v", sent, err)
+	}
+}
+
+// An engine that keeps its images in containerd is given every layer, and gives the image an id of its own.
+func TestSendToContainerd(t *testing.T) {
+	w := newWorkshop(t)
+	address, other := newEngine(t)
+	base := w.newBase()
+	w.image = config{"base": base, "tag": "cutover-test/" + stackName(t.Name()) + ":1", "files": []any{config{"from": "Orders", "to": "/data/"}}}
+	if got := w.cutover("build", "--no-verify"); got.code != 0 {
+		t.Fatalf("exit %d", got.code)
+	}
+	ref := w.image["tag"].(string)
+	w.send(base, address)
+	carrier := image.Carrier{Engine: w.engine}
+	saysContainerd := &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "engine"}) },
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return other.Dialer()(ctx) }},
+		ModifyResponse: func(r *http.Response) error {
+			if strings.HasSuffix(r.Request.URL.Path, "/info") {
+				text := `{"Driver": "overlayfs", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}`
+				r.Body.Close()
+				r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+				r.Header.Set("Content-Length", fmt.Sprint(len(text)))
+			}
+			return nil
+		},
+	}
+	server := httptest.NewServer(saysContainerd)
+	t.Cleanup(server.Close)
+	engine, err := client.NewClientWithOpts(client.WithHost(strings.Replace(server.URL, "http://", "tcp://", 1)), client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sent, err := carrier.Send(t.Context(), ref, engine); err != nil || sent.Bytes < baseSize {
+		t.Errorf("%+v, %v", sent, err)
+	}
+	if sent, err := carrier.Send(t.Context(), ref, engine); err != nil || !sent.There {
+		t.Errorf("once more: %+v, %v", sent, err)
 	}
 }

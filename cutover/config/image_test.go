@@ -54,6 +54,13 @@ func TestBadImagesNameFileLineAndKey(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatWasBuiltIsPushed(t *testing.T) {
+	text := strings.Replace(good, `image: {ref: "gateway:2"}`, `image: {ref: "gateway:2", push: true}`, 1)
+	if _, err := parse("cutover.yaml", "/etc/cutover", []byte(text)); err == nil || !strings.Contains(err.Error(), "image.push: ref is an image with nothing to build") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestCommandsAreTextsListsOrMappings(t *testing.T) {
 	c, err := parse("cutover.yaml", "/etc/cutover", []byte(strings.Replace(good, `image: {ref: "gateway:2"}`,
 		`image: {base: b, tag: c, run: ["a && b", {command: [c, -d], user: "0", timeout: 1m}, {command: e f, secrets: [{id: t, env: T}]}]}`, 1)))
