@@ -40,6 +40,7 @@ type workshop struct {
 	folder string
 	engine *client.Client
 	image  config
+	driver config
 	peak   int64 // KiB of memory that the last command had
 }
 
@@ -56,6 +57,7 @@ func newWorkshop(t *testing.T) *workshop {
 	w.put("Orders/manifest.v3", packageManifest)
 	w.put("Orders/ns/a/node.ndf", "<Values/>")
 	w.put("application.properties", "settings.watt.server.threadPool=150\n")
+	w.driver = config{"kind": "none"}
 	w.image = config{
 		"base": gatewayBase, "tag": "cutover-test/" + stackName(t.Name()) + ":{{.Fingerprint}}",
 		"packages": []any{"Orders"}, "properties": "application.properties",
@@ -79,7 +81,7 @@ func (w *workshop) configure() {
 	data, err := yaml.Marshal(config{
 		"service": "workshop", "containers": config{"label": "none", "network": "none"}, "consul": config{"address": "http://127.0.0.1:1"},
 		"members":        []config{{"service": "none", "port": 1, "check": config{"tcp": true}}},
-		"load_balancers": []config{{"name": "none", "kind": "blind", "settle": "1s"}}, "image": w.image,
+		"load_balancers": []config{{"name": "none", "kind": "blind", "settle": "1s"}}, "image": w.image, "driver": w.driver,
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -130,13 +132,17 @@ func (w *workshop) made(fingerprint string) []imagetypes.Summary {
 	return all
 }
 
-func (w *workshop) removeImages() {
-	list := exec.Command("docker", "images", "-q", "--no-trunc", "cutover-test/"+stackName(w.Name()))
-	out, err := list.Output()
+// images are those that have this workshop's name.
+func (w *workshop) images() []string {
+	out, err := exec.Command("docker", "images", "-q", "--no-trunc", "cutover-test/"+stackName(w.Name())).Output()
 	if err != nil {
 		w.Error(err)
 	}
-	for _, id := range strings.Fields(string(out)) {
+	return strings.Fields(string(out))
+}
+
+func (w *workshop) removeImages() {
+	for _, id := range w.images() {
 		if out, err := exec.Command("docker", "rmi", "-f", id).CombinedOutput(); err != nil {
 			w.Errorf("clean up: %s", out)
 		}

@@ -42,8 +42,7 @@ func (t trialServer) well(ctx context.Context, packages []image.Package) (bool, 
 	return true, fmt.Sprintf("port %d answers, %d packages of the image are loaded", port, len(packages))
 }
 
-// answering is the first of the diagnostic and the administration port that speaks HTTP. The second is not asked where
-// it speaks HTTPS.
+// answering is the first of the diagnostic and the administration port that offers services, or at least speaks HTTP.
 func (t trialServer) answering(ctx context.Context) (int, error) {
 	ports := []int{t.driver.DiagnosticPort, t.driver.Port}
 	for i, usual := range []int{9999, 5555} {
@@ -52,14 +51,25 @@ func (t trialServer) answering(ctx context.Context) (int, error) {
 		}
 	}
 	var last error
+	some := 0
 	for _, port := range ports {
 		response, err := t.call(ctx, port, "wm.server/ping", nil)
-		if err == nil {
-			return port, response.Body.Close()
+		if err != nil {
+			last = fmt.Errorf("port %d: %w", port, err)
+			continue
 		}
-		last = fmt.Errorf("port %d: %w", port, err)
+		response.Body.Close() //nolint:errcheck,gosec // not read
+		if some == 0 || response.StatusCode == http.StatusOK {
+			some = port
+		}
+		if response.StatusCode == http.StatusOK {
+			break
+		}
 	}
-	return 0, last
+	if some == 0 {
+		return 0, last
+	}
+	return some, nil
 }
 
 // packageWrong says what is wrong with a package, or "".
