@@ -18,13 +18,13 @@ import (
 const diffLimit = 15 * time.Minute
 
 func newImage(o *options) *cobra.Command {
-	group := &cobra.Command{Use: "image", Short: "Look into images, and send them to other engines"}
+	group := &cobra.Command{Use: "image", Short: "Look into images, send them to other engines, remove old ones"}
 	group.AddCommand(&cobra.Command{
 		Use: "diff A B", Args: cobra.ExactArgs(2),
 		Short: "What is not the same in two images or containers: packages, files, properties, environment, configuration",
 		RunE:  func(cmd *cobra.Command, args []string) error { return diffImages(cmd, o, args[0], args[1]) },
 	})
-	group.AddCommand(newImageSend(o))
+	group.AddCommand(newImageSend(o), newImagePrune(o))
 	return group
 }
 
