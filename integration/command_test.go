@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -42,15 +43,15 @@ func (s *stack) newConfig() config {
 		"image":  config{"ref": s.product.fixed},
 		"driver": config{"kind": s.product.kind, "user": "Administrator", "password_env": "GATEWAY_PASSWORD"},
 		"load_balancers": []config{
-			{"name": "lb-1", "kind": "haproxy", "stats": "tcp://" + s.ports["lb-1:9999"], "master": "tcp://" + s.ports["lb-1:9998"]},
-			{"name": "lb-2", "kind": "haproxy", "stats": "tcp://" + s.ports["lb-2:9999"], "master": "tcp://" + s.ports["lb-2:9998"]},
+			{"name": "lb-1", "kind": "haproxy", "stats": "tcp://" + s.ports["lb-1:9999"], "master": "tcp://" + s.ports["lb-1:9998"], "from": []string{"container:" + s.name + "-lb-1"}},
+			{"name": "lb-2", "kind": "haproxy", "stats": "tcp://" + s.ports["lb-2:9999"], "master": "tcp://" + s.ports["lb-2:9998"], "from": []string{"container:" + s.name + "-lb-2"}},
 		},
 		"probe": config{"version_header": "X-Version", "warm_up": "1s", "requests": []config{
 			{"url": s.fronts[0] + s.product.path(), "rate": 10, "expect": 200},
 			{"url": s.fronts[1] + s.product.path(), "rate": 10, "expect": 200},
 		}},
 		"strategy": config{
-			"hold": "300ms", "soak": "1s", "drain": config{"timeout": "60s"},
+			"hold": "300ms", "soak": "1s", "drain": config{"timeout": "60s", "checkers": []string{"container:" + s.name + "-consul"}},
 			"timeouts": config{"start": "30s", "join": "20s", "quiesce": quiesce},
 		},
 		"state": "state",
@@ -72,7 +73,8 @@ type result struct {
 
 // command prepares the command on the stack's configuration.
 func (s *stack) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(binary, args...)
+	words := slices.Concat(s.prefix, []string{binary}, args)
+	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = s.folder
 	cmd.Env = append(os.Environ(), "GATEWAY_PASSWORD=manage", "CONSUL_TEST_TOKEN=s3cret")
 	return cmd

@@ -38,7 +38,8 @@ type stack struct {
 	fleet   []string          // names of the containers registered at the beginning
 	config  config
 	product product
-	asked   int64 // requests that this harness made through the front doors, and that were answered
+	prefix  []string // of the command: what it is run by
+	asked   int64    // requests that this harness made through the front doors, and that were answered
 }
 
 // options change what a stack is made of.

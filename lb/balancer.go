@@ -28,7 +28,9 @@ type View struct {
 	Settle  time.Duration // for Blind: how long after the registry's change it is taken to agree
 	Workers []Worker      // at least one that is not Old, unless Blind
 	Partial string        // not empty: what is never looked into, by an explicit choice in the configuration
-	Runtime bool          // it follows the registry by changing its running state, so MAINT is the registry's doing
+	// Uncounted: it does not tell what is in flight to a server, so that the member's own connections have to.
+	Uncounted bool
+	Runtime   bool // it follows the registry by changing its running state, so MAINT is the registry's doing
 }
 
 // Worker is one process of a balancer.

@@ -27,6 +27,8 @@ type Config struct {
 	// Foreign reports whether a registration is known to be another target's. After restarts it may still carry the
 	// address that this target has now. May be nil.
 	Foreign func(target, registrationID string) bool
+	// Sockets is the proof beside the balancers' word that nothing is in flight.
+	Sockets Sockets
 	Now     func() time.Time
 }
 
@@ -36,6 +38,7 @@ type Members struct {
 	cfg    Config
 	timing timing
 	notes  map[string]string // balancer name to what it refused to Hold last
+	drains map[string]*draining
 	since  map[string]change // target to its registry state and when that was first seen; for blind balancers
 }
 
@@ -68,7 +71,7 @@ func New(cfg Config) (*Members, error) {
 			return nil, fmt.Errorf("--without %s: there is no such load balancer: the configuration has %v", out, names)
 		}
 	}
-	return &Members{cfg: cfg, notes: map[string]string{}, since: map[string]change{}}, nil
+	return &Members{cfg: cfg, notes: map[string]string{}, since: map[string]change{}, drains: map[string]*draining{}}, nil
 }
 
 // asked returns the balancers that belong to the agreement.

@@ -29,7 +29,23 @@ func (m *Members) Observe(ctx context.Context, target string) (cutover.Observati
 			warning = name + ", which was left out, " + note
 		}
 	}
-	return cutover.Observation{State: state, Detail: detail, Warning: warning, Stragglers: state == "" && seen.stragglers(now.Sub(m.since[target].at))}, nil
+	stragglers := seen.stragglers(now.Sub(m.since[target].at))
+	if stragglers {
+		open, err := m.connections(ctx, target, seen)
+		if err != nil {
+			return cutover.Observation{}, fmt.Errorf("observe member %s: not observed: %w", target, err)
+		}
+		if open.open > 0 {
+			state = ""
+		}
+		if open.detail != "" {
+			detail = open.detail + ", " + detail
+		}
+		if open.left != "" {
+			warning = "connections that came through no load balancer were still open and are cut when it stops: " + open.left + ": name who may, in strategy.drain.checkers"
+		}
+	}
+	return cutover.Observation{State: state, Detail: detail, Warning: warning, Stragglers: state == "" && stragglers}, nil
 }
 
 // look reads the registry and then every balancer of the agreement.

@@ -70,9 +70,13 @@ func (m *Members) drain(ctx context.Context, target string, members []member) er
 	if err := m.hold(ctx, members); err != nil {
 		return err
 	}
+	registered := slices.ContainsFunc(members, func(one member) bool { return len(one.regs) > 0 })
 	fresh, err := m.register(ctx, target, members)
 	if err != nil {
 		return err
+	}
+	if !registered {
+		m.draining(target).entering = true
 	}
 	return m.maintain(ctx, target, members, fresh)
 }
@@ -129,6 +133,7 @@ func (m *Members) register(ctx context.Context, target string, members []member)
 
 // serve ends maintenance, and then what is left of a hold where a balancer has not been reloaded since.
 func (m *Members) serve(ctx context.Context, target string, members []member) error {
+	delete(m.drains, target)
 	fresh, err := m.register(ctx, target, members)
 	if err != nil {
 		return err

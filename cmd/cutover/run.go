@@ -62,6 +62,9 @@ func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
 			done.Warnings = append(done.Warnings, err.Error())
 		}
 	}
+	if err := r.closeFleet(ctx); err != nil {
+		done.Warnings = append(done.Warnings, err.Error())
+	}
 	run := report.Run{
 		Journal: done, Outcome: done.Outcome, Reason: done.Reason, Started: started, Finished: time.Now(),
 		Preparing: r.preparing, Earlier: earlier, Propagation: r.members.Propagations(),

@@ -51,6 +51,12 @@ func (c Config) problems() []problem {
 		oneOf("strategy.consumers", c.Strategy.Consumers, "overlap", "exclusive")
 	}
 	oneOf("strategy.drain.on_timeout", c.Strategy.Drain.OnTimeout, "fail", "continue")
+	oneOf("strategy.drain.sockets", c.Strategy.Drain.Sockets, "auto", "off", "require")
+	for _, checker := range c.Strategy.Drain.Checkers {
+		if !Peer(checker).valid() {
+			say("strategy.drain.checkers", "%s", Peer(checker).remedy())
+		}
+	}
 	if c.State == "consul" {
 		say("state", "state in Consul is not supported yet: give a folder, such as file:///var/lib/cutover")
 	}
@@ -114,37 +120,6 @@ func (c Config) memberProblems(say sayer) {
 		}
 		if m.Check.HTTP != "" && !strings.HasPrefix(m.Check.HTTP, "/") {
 			say(key+".check.http", "%q is not a path", m.Check.HTTP)
-		}
-	}
-}
-
-func (c Config) balancerProblems(say sayer, oneOf func(key, value string, allowed ...string)) {
-	if len(c.LoadBalancers) == 0 {
-		say("load_balancers", "missing: without one nothing can be observed; name one with kind: blind if that is meant")
-	}
-	names := map[string]bool{}
-	for i, lb := range c.LoadBalancers {
-		key := fmt.Sprintf("load_balancers[%d]", i)
-		if lb.Name == "" || names[lb.Name] {
-			say(key+".name", "%q: each load balancer needs a name of its own", lb.Name)
-		}
-		names[lb.Name] = true
-		oneOf(key+".kind", lb.Kind, "haproxy", "blind")
-		switch lb.Kind {
-		case "haproxy":
-			if lb.Stats == "" || lb.Master == "" {
-				say(key, "haproxy needs stats and master, each tcp://host:port or unix:///path: without the master CLI old workers can't be looked into")
-			}
-			for name, address := range map[string]string{"stats": lb.Stats, "master": lb.Master} {
-				if address != "" && !strings.HasPrefix(address, "tcp://") && !strings.HasPrefix(address, "unix://") {
-					say(key+"."+name, "%q is neither tcp://host:port nor unix:///path", address)
-				}
-			}
-			oneOf(key+".follows", lb.Follows, "reload", "runtime")
-		case "blind":
-			if lb.Settle <= 0 {
-				say(key+".settle", "missing: how long this load balancer is trusted to take, because it can't be asked")
-			}
 		}
 	}
 }

@@ -129,6 +129,7 @@ type LoadBalancer struct {
 	Backend string   `yaml:"backend"` // default: every backend, by address and port
 	Follows string   `yaml:"follows"` // haproxy: reload (default) or runtime
 	Settle  Duration `yaml:"settle"`  // blind
+	From    []string `yaml:"from"`    // where it connects from: see Peer; default: the hosts of stats and master
 }
 
 // Probe is traffic through the front door for the whole cutover.
@@ -168,6 +169,11 @@ type Strategy struct {
 type Drain struct {
 	Timeout   Duration `yaml:"timeout"`
 	OnTimeout string   `yaml:"on_timeout"` // fail or continue
+	// Connections that are open in the container itself: auto (default), off, or require, which refuses to start where
+	// they can't be seen.
+	Sockets  string   `yaml:"sockets"`
+	Checkers []string `yaml:"checkers"` // whose connections never count: see Peer
+	Others   Duration `yaml:"others"`   // for how long those of anybody else who is no load balancer are waited for
 }
 
 // Timeouts are the deadlines of the other steps.
@@ -217,6 +223,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&s.Shift, 1)
 	setDefault(&s.Drain.Timeout, Duration(5*time.Minute))
 	setDefault(&s.Drain.OnTimeout, "fail")
+	setDefault(&s.Drain.Sockets, "auto")
+	setDefault(&s.Drain.Others, Duration(10*time.Second))
 	setDefault(&s.Timeouts.Create, Duration(time.Minute))
 	setDefault(&s.Timeouts.Start, Duration(6*time.Minute))
 	setDefault(&s.Timeouts.Join, Duration(time.Minute))

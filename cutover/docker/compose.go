@@ -36,5 +36,7 @@ docker compose up -d would recreate ALL of them at once, without draining any: a
 
 // For is the same fleet with other options.
 func (e *Fleet) For(options Options) *Fleet {
-	return &Fleet{engine: e.engine, options: options, ready: e.ready, ahead: e.ahead}
+	other := *e
+	other.options = options
+	return &other
 }

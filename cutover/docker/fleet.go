@@ -24,13 +24,17 @@ type Fleet struct {
 	engine  *client.Client
 	options Options
 	ready   Readiness
+	helpers *helpers
 	ahead   time.Duration // how far the engine's clock is ahead of this machine's, as Ping found it
 }
 
 // NewFleet looks at one engine. ready may be nil: then Docker's word is enough.
 func NewFleet(engine *client.Client, options Options, ready Readiness) *Fleet {
-	return &Fleet{engine: engine, options: options, ready: ready}
+	return &Fleet{engine: engine, options: options, ready: ready, helpers: &helpers{engine: engine, open: map[string]*helper{}}}
 }
+
+// Close ends what looking at connections has started. It blocks until that is gone.
+func (e *Fleet) Close(ctx context.Context) error { return e.helpers.close(ctx) }
 
 // Find lists the running containers with the configured label, in the order of their names, as nodes whose
 // container state and facts are filled in. problems are what keeps those that do not run the wanted image (an id)

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cutover/cutover/cutover/config"
+	"github.com/cutover/cutover/cutover/docker"
+	"github.com/cutover/cutover/lb"
+)
+
+// sockets is how the connections of members are looked at, as the configuration wants it.
+func (s *site) sockets() lb.Sockets {
+	drain := s.config.Strategy.Drain
+	if drain.Sockets == "off" {
+		return lb.Sockets{}
+	}
+	return lb.Sockets{
+		Open:   s.fleet.Sockets,
+		Others: drain.Others.Std(),
+		From: func(ctx context.Context, balancerName string) ([]netip.Prefix, error) {
+			for _, b := range s.config.LoadBalancers {
+				if b.Name == balancerName {
+					return s.prefixes(ctx, b.Sources())
+				}
+			}
+			return nil, nil
+		},
+		Checkers: func(ctx context.Context) ([]netip.Prefix, error) {
+			var peers []config.Peer
+			for _, checker := range drain.Checkers {
+				peers = append(peers, config.Peer(checker))
+			}
+			return s.prefixes(ctx, peers)
+		},
+	}
+}
+
+// prefixes are the addresses of peers as they are now.
+func (s *site) prefixes(ctx context.Context, peers []config.Peer) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, peer := range peers {
+		if peer.Container() == "" {
+			all = append(all, peer.Prefix())
+			continue
+		}
+		addresses, _, err := s.fleet.Addresses(ctx, peer.Container()) // one that is gone connects to nothing
+		if err != nil {
+			return nil, err
+		}
+		for _, address := range addresses {
+			all = append(all, netip.PrefixFrom(address, address.BitLen()))
+		}
+	}
+	return all, nil
+}
+
+// surveySockets tells what keeps a node's connections from being looked at, where that is required.
+func (s *site) surveySockets(ctx context.Context, nodeName string) error {
+	how := s.sockets()
+	if how.Open == nil {
+		return nil
+	}
+	if s.config.Strategy.Drain.Sockets != "require" {
+		return nil
+	}
+	_, err := how.Open(ctx, nodeName)
+	if errors.Is(err, errors.ErrUnsupported) {
+		err = fmt.Errorf("strategy.drain.sockets is require: %w", err)
+	}
+	return errors.Join(err, s.closeFleet(ctx))
+}
+
+// closeFleet removes the helpers through which connections were looked at.
+func (s *site) closeFleet(ctx context.Context) error {
+	ctx, cancel := within(context.WithoutCancel(ctx), "removing helper containers (label "+docker.LabelHelper+")")
+	defer cancel()
+	return s.fleet.Close(ctx)
+}
+
+// surveyPeers names containers of the configuration that are not there.
+func (s *site) surveyPeers(ctx context.Context) (found []finding) {
+	look := func(key string, peer config.Peer) {
+		if peer.Container() == "" {
+			return
+		}
+		_, there, err := s.fleet.Addresses(ctx, peer.Container())
+		if err == nil && !there {
+			err = fmt.Errorf("%s: there is no container %s", key, peer.Container())
+		}
+		if err != nil {
+			found = append(found, finding{err: err})
+		}
+	}
+	for _, checker := range s.config.Strategy.Drain.Checkers {
+		look("strategy.drain.checkers", config.Peer(checker))
+	}
+	for i, b := range s.config.LoadBalancers {
+		for _, from := range b.Sources() {
+			look(fmt.Sprintf("load_balancers[%d].from", i), from)
+		}
+	}
+	return found
+}
+
+// newSocketsHelper is what a helper container runs; people do not.
+func newSocketsHelper() *cobra.Command {
+	return &cobra.Command{
+		Use: docker.HelperVerb, Args: cobra.NoArgs, Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return docker.AnswerAsHelper(os.Stdin, cmd.OutOrStdout()) },
+	}
+}

@@ -1,0 +1,42 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+func (c Config) balancerProblems(say sayer, oneOf func(key, value string, allowed ...string)) {
+	if len(c.LoadBalancers) == 0 {
+		say("load_balancers", "missing: without one nothing can be observed; name one with kind: blind if that is meant")
+	}
+	names := map[string]bool{}
+	for i, lb := range c.LoadBalancers {
+		key := fmt.Sprintf("load_balancers[%d]", i)
+		if lb.Name == "" || names[lb.Name] {
+			say(key+".name", "%q: each load balancer needs a name of its own", lb.Name)
+		}
+		names[lb.Name] = true
+		oneOf(key+".kind", lb.Kind, "haproxy", "blind")
+		for _, from := range lb.From {
+			if !Peer(from).valid() {
+				say(key+".from", "%s", Peer(from).remedy())
+			}
+		}
+		switch lb.Kind {
+		case "haproxy":
+			if lb.Stats == "" || lb.Master == "" {
+				say(key, "haproxy needs stats and master, each tcp://host:port or unix:///path: without the master CLI old workers can't be looked into")
+			}
+			for name, address := range map[string]string{"stats": lb.Stats, "master": lb.Master} {
+				if address != "" && !strings.HasPrefix(address, "tcp://") && !strings.HasPrefix(address, "unix://") {
+					say(key+"."+name, "%q is neither tcp://host:port nor unix:///path", address)
+				}
+			}
+			oneOf(key+".follows", lb.Follows, "reload", "runtime")
+		case "blind":
+			if lb.Settle <= 0 {
+				say(key+".settle", "missing: how long this load balancer is trusted to take, because it can't be asked")
+			}
+		}
+	}
+}

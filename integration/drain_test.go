@@ -1,0 +1,131 @@
+//go:build integration
+
+package integration
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+
+	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/docker"
+)
+
+// A node is drained although it is never without connections: health checks, a scraper, and an admin page that is open.
+// What is in flight from anywhere is waited for. The connections are seen from this machine's /proc, and, where
+// the container's process can't be seen, by a helper.
+func TestDrainOfABusyNode(t *testing.T) {
+	for name, prefix := range map[string][]string{"proc": nil, "helper": {"unshare", "--pid", "--fork", "--mount-proc"}} {
+		t.Run(name, func(t *testing.T) {
+			if len(prefix) > 0 {
+				if out, err := exec.Command(prefix[0], append(prefix[1:], "true")...).CombinedOutput(); err != nil {
+					t.Skipf("a namespace of processes can't be made here: %s", out)
+				}
+			}
+			s := newStack(t, options{nodes: 1, config: func(c config) {
+				c["strategy"].(config)["drain"].(config)["others"] = "4s"
+				c["strategy"].(config)["drain"].(config)["sockets"] = "require"
+			}})
+			s.prefix = prefix
+			at := s.address(s.fleet[0]) + ":5555"
+			page := s.openPage(at)
+			defer page.Close()
+			scraped := s.scrape("http://" + at + "/metrics")
+			load := s.traffic()
+			run := s.begin("apply", "--yes", "--report", "report.json")
+			s.await(time.Minute, "the drain", func() bool { return drains(s.journal(), s.fleet[0]) })
+			slow := make(chan int, 1)
+			go func() { slow <- s.request(http.MethodGet, "http://"+at+"/gateway/slow?sleep=2s", "") }()
+			got := s.finish(run)
+			load.end()
+			if got.code != 0 || s.report().Probe.Lost != 0 {
+				t.Errorf("exit %d", got.code)
+			}
+			if why := s.waitedFor(s.fleet[0]); !strings.Contains(why, "sockets: 1 ("+page.LocalAddr().String()) {
+				t.Errorf("what held the drain longest: %s", why)
+			}
+			if want := "still open and are cut when it stops: "; !strings.Contains(got.stdout, want) || !strings.Contains(got.stdout, page.LocalAddr().String()) {
+				t.Errorf("the open page, %s, is not named", page.LocalAddr())
+			}
+			if status := <-slow; status != http.StatusOK {
+				t.Errorf("a direct request in flight: %d", status)
+			}
+			if n := scraped(); n < 3 {
+				t.Errorf("scraped %d times", n)
+			}
+			s.hasNoHelpers()
+		})
+	}
+}
+
+// openPage asks for a page and keeps the connection, as a browser does.
+func (s *stack) openPage(at string) net.Conn {
+	s.Helper()
+	page, err := net.Dial("tcp", at)
+	s.must(err)
+	_, err = io.WriteString(page, "GET /rest/apigateway/health HTTP/1.1\r\nHost: gateway\r\n\r\n")
+	s.must(err)
+	answer, err := http.ReadResponse(bufio.NewReader(page), nil)
+	s.must(err)
+	answer.Body.Close()
+	return page
+}
+
+// drains reports whether a node is being taken out of service.
+func drains(j cutover.Journal, name string) bool {
+	return inFlight(j, cutover.Member, name) && j.History[len(j.History)-1].Step.To == cutover.Drained
+}
+
+// waitedFor is what held a node's drain longest, as the journal has it.
+func (s *stack) waitedFor(name string) string {
+	s.Helper()
+	for _, entry := range s.journal().History {
+		if entry.Step.Kind == cutover.Member && entry.Step.To == cutover.Drained && entry.Step.Targets[0] == name {
+			return entry.WaitedFor
+		}
+	}
+	return ""
+}
+
+// scrape asks for a page again and again, each time on a connection of its own, until the returned function is called.
+func (s *stack) scrape(url string) (end func() int) {
+	stop, done := make(chan struct{}), make(chan int)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	go func() {
+		count := 0
+		for {
+			if response, err := client.Get(url); err == nil {
+				response.Body.Close()
+				count++
+			}
+			select {
+			case <-stop:
+				done <- count
+				return
+			case <-time.After(300 * time.Millisecond):
+			}
+		}
+	}()
+	return func() int { close(stop); return <-done }
+}
+
+// hasNoHelpers asserts that no helper container is left, nor the image that they were made from.
+func (s *stack) hasNoHelpers() {
+	s.Helper()
+	left, err := s.engine.ContainerList(s.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", docker.LabelHelper))})
+	s.must(err)
+	images, err := s.engine.ImageList(s.Context(), image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", docker.LabelHelper))})
+	s.must(err)
+	if len(left)+len(images) > 0 {
+		s.Errorf("left over: %d helpers, %d images", len(left), len(images))
+	}
+}

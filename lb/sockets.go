@@ -1,0 +1,144 @@
+package lb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+// Sockets says how the connections that a member has open are looked at, and whose they are. Without Open they are not
+// looked at.
+type Sockets struct {
+	// Open lists the connections of a target. An error that wraps errors.ErrUnsupported says that they can't be seen
+	// in this place at all: then drained rests on the balancers' word, and every detail says so.
+	Open func(ctx context.Context, target string) ([]cutover.Socket, error)
+	// From tells where a balancer connects from; nothing when that is not known. May be nil.
+	From func(ctx context.Context, balancerName string) ([]netip.Prefix, error)
+	// Checkers are those whose connections never count: health checks, scrapers. May be nil.
+	Checkers func(ctx context.Context) ([]netip.Prefix, error)
+	// Others is for how long connections of a peer that is neither are waited for, from when it was first seen after
+	// the balancers had left. It is counted for the peer's address: a scraper's connections come and go.
+	Others time.Duration
+}
+
+// draining is what is remembered of a target on its way to drained.
+type draining struct {
+	entering bool                     // it was not registered before: nobody can have been sent to it
+	others   map[netip.Addr]time.Time // peers, and when they were first seen
+}
+
+func (m *Members) draining(target string) *draining {
+	if m.drains[target] == nil {
+		m.drains[target] = &draining{others: map[netip.Addr]time.Time{}}
+	}
+	return m.drains[target]
+}
+
+// traffic is what was seen of a target's connections.
+type traffic struct {
+	open   int // how many are still waited for
+	detail string
+	left   string // connections that are no longer waited for, for people
+}
+
+// connections looks at what a target has open once no balancer sends it anything new. Those of a balancer count unless
+// all its workers have said that they have none; those of others count for as long as their budget lasts.
+func (m *Members) connections(ctx context.Context, target string, seen sighting) (traffic, error) {
+	d := m.draining(target)
+	if m.cfg.Sockets.Open == nil || d.entering {
+		return traffic{}, nil
+	}
+	sockets, err := m.cfg.Sockets.Open(ctx, target)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return traffic{detail: "sockets: not seen (" + err.Error() + ")"}, nil
+	}
+	if err != nil {
+		return traffic{}, err
+	}
+	whose, err := m.peers(ctx, seen)
+	if err != nil {
+		return traffic{}, err
+	}
+	now := m.cfg.Now()
+	var waited, left []string
+	for _, s := range sockets {
+		if !slices.ContainsFunc(m.cfg.Services, func(service Service) bool { return service.Port == s.Port }) {
+			continue
+		}
+		name, counts := whose(s.Peer.Addr())
+		switch {
+		case name != "" && counts:
+			waited = append(waited, name+" "+s.Peer.String())
+		case name != "":
+		default:
+			first, known := d.others[s.Peer.Addr()]
+			if !known {
+				first = now
+				d.others[s.Peer.Addr()] = now
+			}
+			if rest := m.cfg.Sockets.Others - now.Sub(first); rest > 0 {
+				waited = append(waited, fmt.Sprintf("%s for another %s", s.Peer, rest.Round(time.Second)))
+			} else {
+				left = append(left, s.Peer.String())
+			}
+		}
+	}
+	seenNow := traffic{open: len(waited), detail: "sockets: 0", left: several(left)}
+	if len(waited) > 0 {
+		seenNow.detail = fmt.Sprintf("sockets: %d (%s)", len(waited), several(waited))
+	}
+	return seenNow, nil
+}
+
+// several names the first of many.
+func several(names []string) string {
+	const shown = 3
+	if len(names) > shown {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+	}
+	return strings.Join(names, ", ")
+}
+
+// peers tells, for an address, the balancer or checker whose it is, if any, and whether its connections count.
+func (m *Members) peers(ctx context.Context, seen sighting) (func(netip.Addr) (name string, counts bool), error) {
+	type peer struct {
+		name   string
+		counts bool
+		from   []netip.Prefix
+	}
+	var known []peer
+	if m.cfg.Sockets.Checkers != nil {
+		from, err := m.cfg.Sockets.Checkers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		known = append(known, peer{"checker", false, from})
+	}
+	for _, v := range seen.views { // one that was left out may be dead with its connections open: it has the others' budget
+		if m.cfg.Sockets.From == nil {
+			break
+		}
+		from, err := m.cfg.Sockets.From(ctx, v.balancerName)
+		if err != nil {
+			return nil, fmt.Errorf("where %s connects from: %w", v.balancerName, err)
+		}
+		known = append(known, peer{v.balancerName, v.view.uncounted(), from})
+	}
+	return func(address netip.Addr) (string, bool) {
+		for _, p := range known {
+			if slices.ContainsFunc(p.from, func(prefix netip.Prefix) bool { return prefix.Contains(address) }) {
+				return p.name, p.counts
+			}
+		}
+		return "", false
+	}, nil
+}
+
+// uncounted reports whether this balancer can't tell all that it has in flight, so that its connections have to.
+func (v View) uncounted() bool { return v.Blind || v.Uncounted || v.Partial != "" }

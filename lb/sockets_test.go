@@ -1,0 +1,149 @@
+package lb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/lb"
+)
+
+func TestDrainedTellsPeersApart(t *testing.T) {
+	const (
+		balancer1 = "10.0.1.1:40000"
+		balancer2 = "10.0.1.2:40000"
+		checker   = "10.0.2.1:40000"
+		stranger  = "10.0.3.1:40000"
+	)
+	uncounted := func(w *world) { w.lb2.View.Uncounted = true }
+	blind := func(w *world) { w.lb2.View = lb.View{Blind: true} }
+	leftOut := func(w *world) { w.cfg.Without = []string{"lb-2"} }
+	for _, c := range []struct {
+		name   string
+		open   []string
+		change func(*world)
+		after  time.Duration // since it was first looked at
+		want   cutover.State
+		detail string
+		warns  bool
+	}{
+		{"nothing", nil, nil, 0, cutover.Drained, "sockets: 0", false},
+		{"an idle pool of a balancer that reports nothing", []string{balancer1, balancer2}, nil, 0, cutover.Drained, "sockets: 0", false},
+		{"a balancer that does not count", []string{balancer1, balancer2}, uncounted, time.Hour, "", "sockets: 1 (lb-2 10.0.1.2:40000)", false},
+		{"a balancer that nobody can look into", []string{balancer2}, blind, time.Hour, "", "sockets: 1 (lb-2 10.0.1.2:40000)", false},
+		{"a balancer that was left out", []string{balancer2}, leftOut, 0, "", "10.0.1.2:40000 for another 10s", false},
+		{"the same, later", []string{balancer2}, leftOut, 10 * time.Second, cutover.Drained, "sockets: 0", true},
+		{"a health check", []string{checker}, nil, 0, cutover.Drained, "sockets: 0", false},
+		{"somebody else", []string{stranger}, nil, 9 * time.Second, "", "sockets: 1 (10.0.3.1:40000 for another 1s)", false},
+		{"somebody else for too long", []string{stranger}, nil, 10 * time.Second, cutover.Drained, "sockets: 0", true},
+		{"many", []string{"10.0.3.1:1", "10.0.3.2:2", "10.0.3.3:3", "10.0.3.4:4"}, nil, 0, "", "sockets: 4 (10.0.3.1:1 for another 10s, 10.0.3.2:2 for another 10s, 10.0.3.3:3 for another 10s and 1 more)", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(maintained())
+			w.show(lacking)
+			w.sees(c.open...)
+			if c.change != nil {
+				c.change(w)
+			}
+			m := w.members(t)
+			observe(t, m)
+			w.now = w.now.Add(c.after)
+			o := observe(t, m)
+			if o.State != c.want || !strings.Contains(o.Detail, c.detail) || (o.Warning != "") != c.warns || o.Stragglers != (c.want == "") {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+}
+
+// sees gives the target these connections on its port, and one on another port.
+func (w *world) sees(peers ...string) {
+	sockets := []cutover.Socket{{Port: 9999, Peer: netip.MustParseAddrPort("10.0.3.9:1")}}
+	for _, peer := range peers {
+		sockets = append(sockets, cutover.Socket{Port: 5555, Peer: netip.MustParseAddrPort(peer)})
+	}
+	w.cfg.Sockets = lb.Sockets{
+		Open: func(context.Context, string) ([]cutover.Socket, error) { return sockets, nil },
+		From: func(_ context.Context, name string) ([]netip.Prefix, error) {
+			return []netip.Prefix{netip.MustParsePrefix(map[string]string{"lb-1": "10.0.1.1/32", "lb-2": "10.0.1.2/32"}[name])}, nil
+		},
+		Checkers: func(context.Context) ([]netip.Prefix, error) {
+			return []netip.Prefix{netip.MustParsePrefix("10.0.2.0/24")}, nil
+		},
+		Others: 10 * time.Second,
+	}
+}
+
+// A scraper that connects now and then holds a drain up once, not for ever.
+func TestBudgetBelongsToTheAddress(t *testing.T) {
+	w := newWorld(maintained())
+	w.show(lacking)
+	w.sees()
+	port := uint16(40000)
+	w.cfg.Sockets.Open = func(context.Context, string) ([]cutover.Socket, error) {
+		port++
+		return []cutover.Socket{{Port: 5555, Peer: netip.AddrPortFrom(netip.MustParseAddr("10.0.3.1"), port)}}, nil
+	}
+	m := w.members(t)
+	for i, want := range []cutover.State{"", "", cutover.Drained} {
+		if o := observe(t, m); o.State != want {
+			t.Errorf("look %d: %+v", i, o)
+		}
+		w.now = w.now.Add(5 * time.Second)
+	}
+}
+
+// Only a member that may have been sent something is waited for, and only once no balancer sends it anything more.
+func TestSocketsAreLookedAtWhenTheyMatter(t *testing.T) {
+	looked := 0
+	failing := func(w *world) {
+		w.cfg.Sockets.Open = func(context.Context, string) ([]cutover.Socket, error) { looked++; return nil, errors.New("no") }
+	}
+	for name, test := range map[string]struct {
+		regs   []lb.Registration
+		view   lb.View
+		before func(*lb.Members)
+		looks  bool
+	}{
+		"serving":      {[]lb.Registration{passing()}, running(lb.Up, 0), nil, false},
+		"not left yet": {[]lb.Registration{maintained()}, running(lb.Up, 0), nil, false},
+		"left":         {[]lb.Registration{maintained()}, lacking, nil, true},
+		"a new one":    {nil, lacking, func(m *lb.Members) { _ = m.Set(t.Context(), "gateway-1", cutover.Drained) }, false},
+		"asked a 2nd time": {nil, lacking, func(m *lb.Members) {
+			_ = m.Set(t.Context(), "gateway-1", cutover.Drained)
+			_ = m.Set(t.Context(), "gateway-1", cutover.Drained)
+		}, false},
+		"an old one, asked": {[]lb.Registration{maintained()}, lacking, func(m *lb.Members) { _ = m.Set(t.Context(), "gateway-1", cutover.Drained) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			looked = 0
+			w := newWorld(test.regs...)
+			w.show(test.view)
+			failing(w)
+			m := w.members(t)
+			if test.before != nil {
+				test.before(m)
+			}
+			_, err := m.Observe(t.Context(), "gateway-1")
+			if (looked > 0) != test.looks || (err != nil) != test.looks {
+				t.Errorf("looked %d times, error %v", looked, err)
+			}
+		})
+	}
+}
+
+func TestSocketsThatCannotBeSeenAreSaid(t *testing.T) {
+	w := newWorld(maintained())
+	w.show(lacking)
+	w.cfg.Sockets.Open = func(context.Context, string) ([]cutover.Socket, error) {
+		return nil, fmt.Errorf("%w: another machine", errors.ErrUnsupported)
+	}
+	if o := observe(t, w.members(t)); o.State != cutover.Drained || !strings.Contains(o.Detail, "sockets: not seen") {
+		t.Errorf("%+v", o)
+	}
+}
