@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures what the README promises: planning, start-up, size, and RUNS demos in a row (default 3).
+# Measures what the README promises: planning, start-up, size, building images, and RUNS demos in a row (default 3).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p demo
@@ -10,6 +10,8 @@ stat -c '%s bytes' bin/cutover
 for _ in 1 2 3; do
 	/usr/bin/env bash -c 'TIMEFORMAT="version: %R s"; time bin/cutover version >/dev/null'
 done
+echo "== building images"
+CUTOVER_FIGURES=1 go test -tags integration -count=1 -timeout 30m -run TestImageFigures -v ./integration/ | grep -E 'MB of packages|^(FAIL|---)'
 for run in $(seq "${RUNS:-3}"); do
 	echo "== demo $run"
 	SECONDS=0

@@ -12,14 +12,27 @@ func TestBadInputsAreNamed(t *testing.T) {
 		change func(t *testing.T, s *Spec)
 		want   string
 	}{
-		"a missing package": {func(_ *testing.T, s *Spec) { s.Packages = []PackageSource{{Path: "/no/such"}} }, "/no/such"},
-		"an empty pattern":  {func(_ *testing.T, s *Spec) { s.Packages = []PackageSource{{Path: "/no/such/*"}} }, "/no/such/*: there is nothing that this pattern names"},
-		"no manifest":       {func(t *testing.T, s *Spec) { s.Packages = []PackageSource{{Path: t.TempDir()}} }, "it has no manifest.v3"},
+		"a missing package": {func(_ *testing.T, s *Spec) { s.Packages = []PackageSource{{Path: s.Folder + "/no/such"}} }, "no/such"},
+		"an empty pattern":  {func(_ *testing.T, s *Spec) { s.Packages = []PackageSource{{Path: s.Folder + "/no/such/*"}} }, "no/such/*: there is nothing that this pattern names"},
+		"no manifest":       {func(t *testing.T, s *Spec) { s.Packages = []PackageSource{{Path: filepath.Join(s.Folder, "b")}} }, "it has no manifest.v3"},
 		"a broken zip":      {func(_ *testing.T, s *Spec) { s.Packages[0].Path = s.Properties }, "application.properties: it is neither a folder nor a zip"},
 		"a cut zip":         {cut, "Billing.zip: it is neither a folder nor a zip"},
 		"a zip that leads out": {func(t *testing.T, s *Spec) {
-			s.Packages[0].Path = zipped(t, filepath.Join(t.TempDir(), "Evil.zip"), "manifest.v3", "../../etc/passwd")
+			s.Packages[0].Path = zipped(t, filepath.Join(s.Folder, "Evil.zip"), "manifest.v3", "../../etc/passwd")
 		}, `"../../etc/passwd" in it leads out`},
+		"a missing file":     {func(_ *testing.T, s *Spec) { s.Files[0].From = s.Folder + "/gone" }, "image.files: gone: lstat"},
+		"missing properties": {func(_ *testing.T, s *Spec) { s.Properties = s.Folder + "/gone" }, "image.properties: lstat"},
+		"a file elsewhere":   {func(_ *testing.T, s *Spec) { s.Files[0].From = "/etc/passwd" }, "image.files: /etc/passwd: it leads to /etc/passwd, which is outside of"},
+		"a way out":          {func(_ *testing.T, s *Spec) { s.Files[0].From = s.Folder + "/../../../../../../etc/passwd" }, "it leads to /etc/passwd, which is outside of"},
+		"a package elsewhere": {func(t *testing.T, s *Spec) {
+			s.Packages[0].Path = zipped(t, filepath.Join(t.TempDir(), "E.zip"), "manifest.v3")
+		}, "E.zip, which is outside of"},
+		"a folder that is a link": {func(t *testing.T, s *Spec) { s.Packages[0].Path = linkTo(t, s.Folder, t.TempDir()) }, "image.packages: link: it leads to"},
+		"a link to a file":        {func(t *testing.T, s *Spec) { s.Files[0].From = linkTo(t, s.Folder, "/etc/passwd") }, "image.files: link: it leads to /etc/passwd"},
+		"a path through a link":   {func(t *testing.T, s *Spec) { s.Files[0].From = linkTo(t, s.Folder, "/etc") + "/passwd" }, "it leads to /etc/passwd"},
+		"an unreadable manifest": {func(t *testing.T, s *Spec) {
+			put(t, s.Packages[0].Path, "manifest.v3", "\x00\xff\xfe")
+		}, "Orders: its manifest.v3 can't be read"},
 		"a symbolic link":          {linked, "passwd is a symbolic link"},
 		"a manifest that is none":  {func(t *testing.T, s *Spec) { put(t, s.Packages[0].Path, "manifest.v3", "<Values") }, "Orders: its manifest.v3 can't be read"},
 		"another kind of manifest": {func(t *testing.T, s *Spec) { put(t, s.Packages[0].Path, "manifest.v3", "<Manifest/>") }, "Orders: its manifest.v3 can't be read"},
@@ -52,6 +65,16 @@ func cut(t *testing.T, s *Spec) {
 	if err := os.Truncate(s.Packages[1].Path, 100); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// linkTo makes a link in a folder.
+func linkTo(t *testing.T, folder, target string) string {
+	t.Helper()
+	name := filepath.Join(folder, "link")
+	if err := os.Symlink(target, name); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 func linked(t *testing.T, s *Spec) {

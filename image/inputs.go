@@ -54,7 +54,10 @@ func (s Spec) collect(at layout, m *memory) ([]entry, []Package, error) {
 	}
 	var packages []Package
 	for _, source := range s.Packages {
-		p, err := c.addPackage(source, at.Packages)
+		p, err := Package{}, s.within(source.Path)
+		if err == nil {
+			p, err = c.addPackage(source, at.Packages)
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("image.packages: %s: %w", s.short(source.Path), err))
 			continue
@@ -62,12 +65,19 @@ func (s Spec) collect(at layout, m *memory) ([]entry, []Package, error) {
 		packages = append(packages, p)
 	}
 	if s.Properties != "" {
-		if err := c.addFile(s.Properties, at.Home+"/application.properties"); err != nil {
+		err := s.within(s.Properties)
+		if err == nil {
+			err = c.addFile(s.Properties, at.Home+"/application.properties")
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("image.properties: %w", err))
 		}
 	}
 	for _, file := range s.Files {
 		to, err := s.placeOf(file, at)
+		if err == nil {
+			err = s.within(file.From)
+		}
 		if err == nil {
 			err = c.addFile(file.From, to)
 		}
@@ -123,6 +133,26 @@ func (s Spec) short(name string) string {
 		}
 	}
 	return name
+}
+
+// within refuses an input that is not below the folder, as it is or by way of a symbolic link: whoever has the folder
+// is to have all that goes into the image. What is not there is found out later.
+func (s Spec) within(source string) error {
+	if s.Folder == "" {
+		return nil
+	}
+	folder, err := filepath.EvalSymlinks(s.Folder)
+	if err != nil {
+		return err
+	}
+	leadsTo, err := filepath.EvalSymlinks(source)
+	if err != nil {
+		return nil
+	}
+	if relative, err := filepath.Rel(folder, leadsTo); err == nil && filepath.IsLocal(relative) {
+		return nil
+	}
+	return fmt.Errorf("it leads to %s, which is outside of %s, the folder of the configuration: copy it in there", leadsTo, s.Folder)
 }
 
 // addFile adds a file, or all files below a folder.

@@ -106,6 +106,19 @@ func TestImageIsInspectable(t *testing.T) {
 	w.nothingLeft()
 }
 
+// A key that Integration Server is not known to read is a remark of build and of check.
+func TestUnknownKeysAreRemarks(t *testing.T) {
+	w := newWorkshop(t)
+	w.put("application.properties", "settings.watt.server.threadPool=150\nsettingasset.watt.x=1\n")
+	const want = "not known to Integration Server, misspelt? application.properties:2: settingasset.watt.x"
+	if got := w.cutover("build", "--dry-run"); got.code != 0 || !strings.Contains(got.stdout, want) {
+		t.Errorf("build: exit %d", got.code)
+	}
+	if got := w.cutover("check"); !strings.Contains(got.stdout, "remark: "+want) {
+		t.Errorf("check: exit %d", got.code)
+	}
+}
+
 func TestImageDiff(t *testing.T) {
 	w := newWorkshop(t)
 	first := w.build()

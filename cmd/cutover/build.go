@@ -151,13 +151,13 @@ func describe(cmd *cobra.Command, build *image.Build, files bool) {
 			fmt.Fprintf(out, "  %s  %s\n", f.SHA256[:12], f.Path)
 		}
 	}
-	for _, remark := range remarks(build) {
+	for _, remark := range doubts(build) {
 		fmt.Fprintf(out, "  %s\n", remark)
 	}
 }
 
-// remarks are what is doubtful about an image, and no reason to refuse it.
-func remarks(build *image.Build) []string {
+// doubts are what is doubtful about an image, and no reason to refuse it.
+func doubts(build *image.Build) []string {
 	var all []string
 	for _, key := range build.Unknown {
 		all = append(all, "not known to Integration Server, misspelt? "+key)

@@ -22,7 +22,7 @@ func newCheck(o *options) *cobra.Command {
 			}
 			problems := problemsIn(s.check(cmd.Context(), o.without))
 			remarks, err := s.remarks(cmd.Context())
-			problems = append(problems, problemsIn(err)...)
+			problems, remarks = append(problems, problemsIn(err)...), append(remarks, s.doubts...)
 			if o.json() {
 				err = printJSON(cmd, map[string]any{"service": s.config.Service, "problems": problems, "remarks": remarks})
 			} else {

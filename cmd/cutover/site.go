@@ -37,6 +37,7 @@ type site struct {
 	carrier image.Carrier
 
 	origin     image.Origin       // of what is wanted
+	doubts     []string           // about what is to be built; after target
 	wanted     cutover.Image      // what every container shall run; empty until that is known
 	containers *docker.Containers // nil until a plan is known
 	plan       cutover.Plan

@@ -211,6 +211,7 @@ func (s *site) target(ctx context.Context) (cutover.Image, error) {
 		if err != nil {
 			return cutover.Image{}, err
 		}
+		s.doubts = doubts(build)
 		built, err := build.Built(ctx)
 		if err != nil {
 			return cutover.Image{}, err
