@@ -14,7 +14,7 @@ func TestBadInputsAreNamed(t *testing.T) {
 	}{
 		"a missing package": {func(_ *testing.T, s *Spec) { s.Packages = []PackageSource{{Path: s.Folder + "/no/such"}} }, "no/such"},
 		"an empty pattern":  {func(_ *testing.T, s *Spec) { s.Packages = []PackageSource{{Path: s.Folder + "/no/such/*"}} }, "no/such/*: there is nothing that this pattern names"},
-		"no manifest":       {func(t *testing.T, s *Spec) { s.Packages = []PackageSource{{Path: filepath.Join(s.Folder, "b")}} }, "it has no manifest.v3"},
+		"no manifest":       {func(_ *testing.T, s *Spec) { s.Packages = []PackageSource{{Path: filepath.Join(s.Folder, "b")}} }, "it has no manifest.v3"},
 		"a broken zip":      {func(_ *testing.T, s *Spec) { s.Packages[0].Path = s.Properties }, "application.properties: it is neither a folder nor a zip"},
 		"a cut zip":         {cut, "Billing.zip: it is neither a folder nor a zip"},
 		"a zip that leads out": {func(t *testing.T, s *Spec) {

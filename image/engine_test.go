@@ -188,3 +188,15 @@ func TestFingerprintOfCommands(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAPlanSaysOfItsImage(t *testing.T) {
+	for notes, origin := range map[string]Origin{
+		"": {},
+		"the image is built on vendor:1 (sha256:1)":                     {Base: "vendor:1", BaseID: "sha256:1", Reproducible: true},
+		"the image is built on vendor:1 (sha256:1)\n" + NotReproducible: {Base: "vendor:1", BaseID: "sha256:1"},
+	} {
+		if got := strings.Join(origin.Notes(), "\n"); got != notes {
+			t.Errorf("got %q, want %q", got, notes)
+		}
+	}
+}

@@ -36,6 +36,9 @@ func (w *workshop) searchFor(ctx context.Context, values [][]byte) error {
 			sought = append(sought, value)
 		}
 	}
+	if len(sought) == 0 {
+		return nil
+	}
 	look := &look{engine: w.engine, name: "what image.run has made", container: w.name}
 	for _, top := range grown(changes) {
 		leaked := ""

@@ -41,7 +41,8 @@ type workshop struct {
 	engine *client.Client
 	image  config
 	driver config
-	peak   int64 // KiB of memory that the last command had
+	more   config // of the configuration
+	peak   int64  // KiB of memory that the last command had
 }
 
 func newWorkshop(t *testing.T) *workshop {
@@ -78,11 +79,13 @@ func (w *workshop) put(name, content string) {
 // configure writes the configuration. Nothing that is in it beside the image is there.
 func (w *workshop) configure() {
 	w.Helper()
-	data, err := yaml.Marshal(config{
+	all := config{
 		"service": "workshop", "containers": config{"label": "none", "network": "none"}, "consul": config{"address": "http://127.0.0.1:1"},
 		"members":        []config{{"service": "none", "port": 1, "check": config{"tcp": true}}},
 		"load_balancers": []config{{"name": "none", "kind": "blind", "settle": "1s"}}, "image": w.image, "driver": w.driver,
-	})
+	}
+	maps.Copy(all, w.more)
+	data, err := yaml.Marshal(all)
 	if err != nil {
 		w.Fatal(err)
 	}

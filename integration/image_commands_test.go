@@ -188,21 +188,7 @@ func TestInterruptedBuildLeavesNothing(t *testing.T) {
 	w.image["run"] = []any{"echo begun; sleep 600"}
 	for _, sent := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(sent.String(), func(t *testing.T) {
-			w.configure()
-			cmd := exec.Command(binary, "build")
-			cmd.Dir = w.folder
-			var stderr signalled
-			stderr.seen, stderr.wanted = make(chan struct{}), "begun\n"
-			cmd.Stderr = &stderr
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { cmd.Process.Kill() })
-			select {
-			case <-stderr.seen:
-			case <-time.After(time.Minute):
-				t.Fatal("the command did not begin within a minute")
-			}
+			cmd, stderr := w.begin("begun\n", "build")
 			if err := cmd.Process.Signal(sent); err != nil {
 				t.Fatal(err)
 			}
@@ -226,6 +212,23 @@ func TestInterruptedBuildLeavesNothing(t *testing.T) {
 			w.settled()
 		})
 	}
+}
+
+// begin runs the command until it has written something to standard error.
+func (w *workshop) begin(wanted string, args ...string) (*exec.Cmd, *signalled) {
+	w.Helper()
+	w.configure()
+	cmd := exec.Command(binary, args...)
+	stderr := &signalled{seen: make(chan struct{}), wanted: wanted}
+	cmd.Dir, cmd.Stderr = w.folder, stderr
+	w.must(cmd.Start())
+	w.Cleanup(func() { cmd.Process.Kill() })
+	select {
+	case <-stderr.seen:
+	case <-time.After(time.Minute):
+		w.Fatalf("%q was not written within a minute", wanted)
+	}
+	return cmd, stderr
 }
 
 // signalled is a writer that tells when something was written.

@@ -32,8 +32,10 @@ func TestBadInputsMakeNothing(t *testing.T) {
 		"a missing file":         {func(w *workshop) { w.image["properties"] = "gone.properties" }, "gone.properties: no such file or directory"},
 		"an unreadable manifest": {func(w *workshop) { w.put("Orders/manifest.v3", "\x00\xff") }, "image.packages: Orders: its manifest.v3 can't be read"},
 		"no base":                {func(w *workshop) { w.image["base"] = "127.0.0.1:1/no/such:1" }, "image.base: "},
-		"a base of another platform": {func(w *workshop) { w.image["platform"] = "linux/s390x" },
-			"image.base: " + gatewayBase + " on this engine is for linux/amd64, and image.platform is linux/s390x: docker pull --platform linux/s390x " + gatewayBase},
+		"a base of another platform": {
+			func(w *workshop) { w.image["platform"] = "linux/s390x" },
+			"image.base: " + gatewayBase + " on this engine is for linux/amd64, and image.platform is linux/s390x: docker pull --platform linux/s390x " + gatewayBase,
+		},
 		"a link of the base": {func(w *workshop) {
 			w.image["base"] = "debian:bookworm-slim"
 			w.image["packages"], w.image["properties"] = []any{}, ""

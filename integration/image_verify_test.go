@@ -5,6 +5,7 @@ package integration
 import (
 	"maps"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -55,6 +56,31 @@ func TestBadImagesDoNotGetTheirName(t *testing.T) {
 			w.settled()
 		})
 	}
+}
+
+// Where containers are reached by their published ports, so is the one that is tried.
+func TestNewImagesAreTriedByPublishedPorts(t *testing.T) {
+	w := newGatewayWorkshop(t)
+	w.more = config{"hosts": []config{{"name": "here", "addr": "127.0.0.1"}}, "containers": config{"label": "none", "publish": true}}
+	if got := w.cutover("build"); got.code != 0 || !strings.Contains(got.stderr, "1 packages of the image are loaded") {
+		t.Errorf("exit %d", got.code)
+	}
+	w.settled()
+}
+
+// Interrupted in the trial, a build leaves neither the image nor what it was tried with.
+func TestInterruptedTrialLeavesNothing(t *testing.T) {
+	w := newGatewayWorkshop(t)
+	w.image["verify"] = config{"env": config{"GATEWAY_FAULT": "package-broken=Orders"}}
+	cmd, stderr := w.begin("Orders has load errors", "build")
+	w.must(cmd.Process.Signal(syscall.SIGINT))
+	if err := cmd.Wait(); err == nil || !strings.Contains(stderr.text.String(), "interrupted: nothing is left of the image") {
+		t.Errorf("%v: %s", err, stderr.text.String())
+	}
+	if left := w.images(); len(left) > 0 {
+		t.Errorf("images: %v", left)
+	}
+	w.settled()
 }
 
 // On the network of its data store an image must be as ready as the driver wants a new container to be.
