@@ -129,3 +129,22 @@ func (s *stack) hasNoHelpers() {
 		s.Errorf("left over: %d helpers, %d images", len(left), len(images))
 	}
 }
+
+// A node is not taken out while another one is out of service for reasons of its own.
+func TestNoNodeIsTakenOutWhileTooFewServe(t *testing.T) {
+	s := newStack(t, options{nodes: 2})
+	s.needsStandIn()
+	load := s.traffic()
+	run := s.begin("apply", "--yes", "--report", "report.json")
+	s.await(time.Minute, "the new container", func() bool { return len(s.containers()) == 3 })
+	s.setFaults(s.fleet[1], "never-ready")
+	s.await(time.Minute, "the drain", func() bool { return drains(s.journal(), s.fleet[0]) })
+	s.await(20*time.Second, "the refusal", func() bool { return strings.Contains(run.stdout.String(), "at least 2 must") })
+	s.setFaults(s.fleet[1], "")
+	got := s.finish(run)
+	load.end()
+	if got.code != 0 || s.report().Probe.Lost != 0 {
+		t.Errorf("exit %d", got.code)
+	}
+	s.isNew(s.report().Rollout)
+}

@@ -27,6 +27,8 @@ type Config struct {
 	// Foreign reports whether a registration is known to be another target's. After restarts it may still carry the
 	// address that this target has now. May be nil.
 	Foreign func(target, registrationID string) bool
+	// Fleet names all members, and tells how many must go on serving whenever one is taken out. May be nil.
+	Fleet func() (names []string, least int)
 	// Sockets is the proof beside the balancers' word that nothing is in flight.
 	Sockets Sockets
 	Now     func() time.Time

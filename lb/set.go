@@ -64,9 +64,12 @@ func (m *Members) Refresh(ctx context.Context, target string) error {
 	return nil
 }
 
-// drain puts a target into maintenance: a registered one after the balancers were told to hold it, one that is not
+// drain puts a target into maintenance, if enough others serve: a registered one after the balancers were told to hold it, one that is not
 // registered from its first moment on.
 func (m *Members) drain(ctx context.Context, target string, members []member) error {
+	if err := m.enough(ctx, target); err != nil {
+		return err
+	}
 	if err := m.hold(ctx, members); err != nil {
 		return err
 	}

@@ -195,6 +195,14 @@ func (s *site) known(target string) []lb.Registration {
 	return fresh
 }
 
+// inPlan names all containers of the plan, and tells how many must go on serving.
+func (s *site) inPlan() (names []string, least int) {
+	for _, peer := range s.peers("") {
+		names = append(names, peer.Name)
+	}
+	return names, s.plan.Spec.Strategy.MinServing
+}
+
 // foreign reports whether a registration belongs to another container of the rollout. After restarts it may still
 // carry the address that this one has now.
 func (s *site) foreign(target, registrationID string) bool {
