@@ -38,6 +38,11 @@ func newCommandWorkshop(t *testing.T) *workshop {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("docker", "rmi", shellBase).CombinedOutput(); err != nil {
+			t.Errorf("clean up: %s", out)
+		}
+	})
 	w.image["base"] = shellBase
 	return w
 }

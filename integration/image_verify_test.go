@@ -36,6 +36,17 @@ func TestNewImagesAreTried(t *testing.T) {
 	w.settled()
 }
 
+// Without what it is connected to elsewhere a server's health is red: that is no fault of the image.
+func TestNewImagesAreTriedWithoutWhatIsElsewhere(t *testing.T) {
+	w := newGatewayWorkshop(t)
+	w.driver["kind"], w.image["base"] = "integrationserver", "cutover-demo/msr:10.15.0.17"
+	w.image["verify"] = config{"env": config{"GATEWAY_FAULT": "engine-red,diagnostic-closed"}}
+	if got := w.cutover("build"); got.code != 0 || !strings.Contains(got.stderr, "port 5555 answers, 1 packages of the image are loaded") {
+		t.Errorf("exit %d", got.code)
+	}
+	w.settled()
+}
+
 // An image that fails its trial does not get its name, and is gone. The message says what was not so.
 func TestBadImagesDoNotGetTheirName(t *testing.T) {
 	w := newGatewayWorkshop(t)

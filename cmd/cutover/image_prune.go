@@ -63,7 +63,7 @@ func prune(cmd *cobra.Command, o options, keep int, dryRun bool) error {
 		describeOld(cmd, all)
 	}
 	if removed > 0 && !dryRun {
-		if err := confirm(ctx, cmd, o, fmt.Sprintf("Remove %d?", removed)); err != nil {
+		if err := confirm(ctx, cmd, o, fmt.Sprintf("Remove %d of these?", removed)); err != nil {
 			return err
 		}
 		if err := image.RemoveOld(ctx, engine, all); err != nil {
