@@ -79,6 +79,7 @@ type Entry struct {
 	Ended     time.Time     `json:"ended"`                // the step was over
 	Saving    time.Duration `json:"saving"`               // spent on the journal before it
 	WaitedFor string        `json:"waited_for,omitempty"` // what was still missing when last it was not there
+	Cut       int           `json:"cut,omitempty"`        // connections that were given up because their budget was over
 	Failed    string        `json:"failed,omitempty"`
 }
 

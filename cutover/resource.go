@@ -26,6 +26,7 @@ type Observation struct {
 	Detail string
 	// Stragglers: all that is missing is work still in flight, so that a step whose policy is Continue may cut it.
 	Stragglers bool
+	Cut        int    // connections in flight that are given up because their budget is over
 	Warning    string // when not empty: the state was reached, but not as it should have been; told at the end
 	Doomed     string // when not empty: why the state asked for can't be reached any more; the step fails at once
 }

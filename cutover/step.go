@@ -122,6 +122,7 @@ func (a *attempt) judge(seen []Seen, late bool) (verdict, string, bool) {
 			if s.Warning != "" {
 				a.warn(s.Target + ": " + s.Warning)
 			}
+			a.entry.Cut += s.Cut
 		}
 		a.emit(Event{Type: EventArrived, Step: a.step, Seen: seen})
 		return arrived, "", true

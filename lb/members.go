@@ -3,6 +3,7 @@ package lb
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -27,6 +28,8 @@ type Config struct {
 	// Foreign reports whether a registration is known to be another target's. After restarts it may still carry the
 	// address that this target has now. May be nil.
 	Foreign func(target, registrationID string) bool
+	// Classes are the kinds of connections that last; the first that matches counts.
+	Classes []Class
 	// Fleet names all members, and tells how many must go on serving whenever one is taken out. May be nil.
 	Fleet func() (names []string, least int)
 	// Sockets is the proof beside the balancers' word that nothing is in flight.
@@ -66,6 +69,14 @@ func New(cfg Config) (*Members, error) {
 			if !slices.Contains(names, via) {
 				return nil, fmt.Errorf("service %s: there is no load balancer %s: the configuration has %v", s.Name, via, names)
 			}
+		}
+	}
+	for _, c := range cfg.Classes {
+		if _, err := path.Match(c.Backend, ""); err != nil {
+			return nil, fmt.Errorf("class %s: %q is not a pattern of backends: %w", c.Name, c.Backend, err)
+		}
+		if c.Service != "" && !slices.ContainsFunc(cfg.Services, func(s Service) bool { return s.Name == c.Service }) {
+			return nil, fmt.Errorf("class %s: there is no service %s among the members", c.Name, c.Service)
 		}
 	}
 	for _, out := range cfg.Without {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/cutover/cutover/cutover"
 )
@@ -22,16 +23,25 @@ func (m *Members) Observe(ctx context.Context, target string) (cutover.Observati
 	if seen.followed() {
 		m.timing.agreed(target, seen.intent, now)
 	}
-	state, detail := seen.judge(now.Sub(m.since[target].at), m.notes)
+	still := now.Sub(m.since[target].at)
+	var over overdue
+	if seen.stragglers(still) {
+		d := m.draining(target)
+		if d.left.IsZero() {
+			d.left = now
+		}
+		seen, over = m.excuse(seen, now.Sub(d.left))
+	}
+	state, detail := seen.judge(still, m.notes)
 	warning := ""
 	for _, name := range seen.without {
 		if note := m.notes[name]; note != "" && state == cutover.Serving {
 			warning = name + ", which was left out, " + note
 		}
 	}
-	stragglers := seen.stragglers(now.Sub(m.since[target].at))
+	stragglers := seen.stragglers(still)
 	if stragglers {
-		open, err := m.connections(ctx, target, seen)
+		open, err := m.connections(ctx, target, seen, &over)
 		if err != nil {
 			return cutover.Observation{}, fmt.Errorf("observe member %s: not observed: %w", target, err)
 		}
@@ -45,7 +55,14 @@ func (m *Members) Observe(ctx context.Context, target string) (cutover.Observati
 			warning = "connections that came through no load balancer were still open and are cut when it stops: " + open.left + ": name who may, in strategy.drain.checkers"
 		}
 	}
-	return cutover.Observation{State: state, Detail: detail, Warning: warning, Stragglers: state == "" && stragglers}, nil
+	if cut := over.warning(); cut != "" {
+		warning = strings.Trim(warning+"; "+cut, "; ")
+	}
+	seenNow := cutover.Observation{State: state, Detail: detail, Warning: warning, Stragglers: state == "" && stragglers, Cut: over.n}
+	if len(over.fail) > 0 {
+		seenNow.State, seenNow.Doomed = "", "still open: "+strings.Join(over.fail, ", ")
+	}
+	return seenNow, nil
 }
 
 // look reads the registry and then every balancer of the agreement.

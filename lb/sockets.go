@@ -30,6 +30,7 @@ type Sockets struct {
 // draining is what is remembered of a target on its way to drained.
 type draining struct {
 	entering bool                     // it was not registered before: nobody can have been sent to it
+	left     time.Time                // when it was first seen that no balancer sends it anything new
 	others   map[netip.Addr]time.Time // peers, and when they were first seen
 }
 
@@ -49,7 +50,7 @@ type traffic struct {
 
 // connections looks at what a target has open once no balancer sends it anything new. Those of a balancer count unless
 // all its workers have said that they have none; those of others count for as long as their budget lasts.
-func (m *Members) connections(ctx context.Context, target string, seen sighting) (traffic, error) {
+func (m *Members) connections(ctx context.Context, target string, seen sighting, over *overdue) (traffic, error) {
 	d := m.draining(target)
 	if m.cfg.Sockets.Open == nil || d.entering {
 		return traffic{}, nil
@@ -68,11 +69,17 @@ func (m *Members) connections(ctx context.Context, target string, seen sighting)
 	now := m.cfg.Now()
 	var waited, left []string
 	for _, s := range sockets {
-		if !slices.ContainsFunc(m.cfg.Services, func(service Service) bool { return service.Port == s.Port }) {
+		i := slices.IndexFunc(m.cfg.Services, func(service Service) bool { return service.Port == s.Port })
+		if i < 0 {
 			continue
 		}
 		name, counts := whose(s.Peer.Addr())
+		class, late := m.class("", m.cfg.Services[i].Name, now.Sub(d.left))
 		switch {
+		case late && (counts || name == ""):
+			over.add(class, s.Peer.String(), 1)
+		case class.Name != "" && name == "":
+			waited = append(waited, s.Peer.String())
 		case name != "" && counts:
 			waited = append(waited, name+" "+s.Peer.String())
 		case name != "":

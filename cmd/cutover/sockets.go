@@ -41,6 +41,14 @@ func (s *site) sockets() lb.Sockets {
 	}
 }
 
+func classes(said []config.Class) []lb.Class {
+	var all []lb.Class
+	for _, c := range said {
+		all = append(all, lb.Class{Name: c.Name, Backend: c.Backend, Service: c.Service, Budget: c.Timeout.Std(), Fail: c.OnTimeout == "fail"})
+	}
+	return all
+}
+
 // prefixes are the addresses of peers as they are now.
 func (s *site) prefixes(ctx context.Context, peers []config.Peer) ([]netip.Prefix, error) {
 	var all []netip.Prefix

@@ -52,6 +52,16 @@ func (c Config) problems() []problem {
 	}
 	oneOf("strategy.drain.on_timeout", c.Strategy.Drain.OnTimeout, "fail", "continue")
 	oneOf("strategy.drain.sockets", c.Strategy.Drain.Sockets, "auto", "off", "require")
+	for i, class := range c.Strategy.Drain.Classes {
+		key := fmt.Sprintf("strategy.drain.classes[%d]", i)
+		if class.Name == "" || class.Timeout <= 0 || (class.Backend == "") == (class.Service == "") {
+			say(key, "give name, timeout, and either backend (a pattern of the load balancers' backends) or service (one of the members')")
+		}
+		oneOf(key+".on_timeout", class.OnTimeout, "fail", "cut")
+		if class.Timeout >= c.Strategy.Drain.Timeout {
+			say(key+".timeout", "%s is not shorter than strategy.drain.timeout (%s), which ends the whole drain", class.Timeout.Std(), c.Strategy.Drain.Timeout.Std())
+		}
+	}
 	for _, checker := range c.Strategy.Drain.Checkers {
 		if !Peer(checker).valid() {
 			say("strategy.drain.checkers", "%s", Peer(checker).remedy())

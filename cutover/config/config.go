@@ -174,6 +174,16 @@ type Drain struct {
 	Sockets  string   `yaml:"sockets"`
 	Checkers []string `yaml:"checkers"` // whose connections never count: see Peer
 	Others   Duration `yaml:"others"`   // for how long those of anybody else who is no load balancer are waited for
+	Classes  []Class  `yaml:"classes"`
+}
+
+// Class is a kind of connections that last, with a budget of its own; the first that matches counts.
+type Class struct {
+	Name      string   `yaml:"name"`
+	Backend   string   `yaml:"backend"` // of the load balancers; * stands for anything, or
+	Service   string   `yaml:"service"` // of members
+	Timeout   Duration `yaml:"timeout"`
+	OnTimeout string   `yaml:"on_timeout"` // fail or cut
 }
 
 // Timeouts are the deadlines of the other steps.

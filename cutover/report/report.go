@@ -21,6 +21,7 @@ type Report struct {
 	ExitCode    int             `json:"exit_code"`
 	Reason      string          `json:"reason,omitempty"`
 	Warnings    []string        `json:"warnings,omitempty"`
+	Cut         int             `json:"cut"` // connections in flight that were given up because their budget was over
 	Without     []string        `json:"without,omitempty"`
 	Image       string          `json:"image"`
 	Started     time.Time       `json:"started"`
@@ -60,6 +61,7 @@ type Step struct {
 	To        cutover.State     `json:"to"`
 	Seconds   float64           `json:"seconds"`
 	WaitedFor string            `json:"waited_for"`
+	Cut       int               `json:"cut,omitempty"`
 	Failed    string            `json:"failed,omitempty"`
 }
 
@@ -94,8 +96,9 @@ func Of(run Run) Report {
 		r.Steps = append(r.Steps, Step{
 			N: entry.N, Direction: entry.Direction, Kind: entry.Step.Kind,
 			Targets: entry.Step.Targets, From: entry.Step.From, To: entry.Step.To, Seconds: took(entry).Seconds(),
-			WaitedFor: entry.WaitedFor, Failed: entry.Failed,
+			WaitedFor: entry.WaitedFor, Cut: entry.Cut, Failed: entry.Failed,
 		})
+		r.Cut += entry.Cut
 		if i >= run.Earlier {
 			waited += took(entry)
 		}

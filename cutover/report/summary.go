@@ -21,6 +21,9 @@ func (r Report) String() string {
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(&out, "  warning: %s\n", warning)
 	}
+	if r.Cut > 0 {
+		fmt.Fprintf(&out, "  %d connections in flight were cut, because their budget was over\n", r.Cut)
+	}
 	if p := r.Probe; p != nil {
 		fmt.Fprintf(&out, "  %d of %d requests lost\n", p.Lost, p.Requests)
 		for _, loss := range p.Losses[:min(len(p.Losses), 5)] {
