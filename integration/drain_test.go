@@ -148,3 +148,48 @@ func TestNoNodeIsTakenOutWhileTooFewServe(t *testing.T) {
 	}
 	s.isNew(s.report().Rollout)
 }
+
+// WebSockets have a budget of their own: they go on until it is over, and are then cut and counted, or are a reason to go
+// back, and then nothing has happened to them.
+func TestWebSockets(t *testing.T) {
+	for onTimeout, want := range map[string]int{"cut": 0, "fail": 2} {
+		t.Run(onTimeout, func(t *testing.T) {
+			s := newStack(t, options{nodes: 2, config: func(c config) {
+				c["strategy"].(config)["drain"].(config)["classes"] = []config{{"name": "websocket", "backend": "*-ws", "timeout": "3s", "on_timeout": onTimeout}}
+			}})
+			s.needsStandIn()
+			load := s.traffic()
+			var sockets []*webSocket
+			for i := range 6 {
+				sockets = append(sockets, s.openSocket(s.fronts[i%2]))
+			}
+			run := s.begin("apply", "--yes", "--report", "report.json")
+			s.await(time.Minute, "the drain", func() bool { return drains(s.journal(), s.fleet[0]) })
+			for i, socket := range sockets {
+				if err := socket.echo("hello"); err != nil {
+					t.Errorf("socket %d in the drain: %v", i, err)
+				}
+			}
+			got := s.finish(run)
+			load.end()
+			made := s.report()
+			if got.code != want || made.Probe.Lost != 0 {
+				t.Errorf("exit %d", got.code)
+			}
+			if want == 0 {
+				if made.Cut != len(sockets) || !strings.Contains(got.stdout, "6 connections in flight were cut") {
+					t.Errorf("%d cut", made.Cut)
+				}
+				return
+			}
+			if !strings.Contains(got.stdout, "websocket (lb-") || made.Cut != 0 {
+				t.Errorf("%d cut", made.Cut)
+			}
+			for i, socket := range sockets {
+				if err := socket.echo("again"); err != nil {
+					t.Errorf("socket %d afterwards: %v", i, err)
+				}
+			}
+		})
+	}
+}

@@ -38,8 +38,10 @@ type Worker struct {
 	ID      string // the process id
 	Old     bool   // it takes no new connections, but goes on with those it has
 	Clients int    // client connections that it still has, on all its frontends
-	Servers []Server
-	Hidden  int // sessions and queued requests of servers whose address the balancer has already forgotten
+	// Backends are the sessions of each backend, to whatever server.
+	Backends map[string]int
+	Servers  []Server
+	Hidden   int // sessions and queued requests of servers whose address the balancer has already forgotten
 }
 
 // Server is one line of a balancer's configuration that leads to an endpoint which was asked for.

@@ -57,7 +57,9 @@ func matched(pattern, name string) bool {
 	return err == nil && found // a pattern that is none is refused by New
 }
 
-// excuse takes the sessions of classes whose budget is over out of a sighting, and tells what it took.
+// excuse takes the sessions of classes whose budget is over out of a sighting, and tells what it took. Clients of an old
+// worker whose connection is one of a class, to whatever server, make no more requests on it, so they are taken out
+// from the beginning.
 func (m *Members) excuse(seen sighting, after time.Duration) (sighting, overdue) {
 	var left overdue
 	seen.views = slices.Clone(seen.views)
@@ -65,6 +67,11 @@ func (m *Members) excuse(seen sighting, after time.Duration) (sighting, overdue)
 		v.view.Workers = slices.Clone(v.view.Workers)
 		for j, w := range v.view.Workers {
 			w.Servers = slices.Clone(w.Servers)
+			for backend, n := range w.Backends {
+				if c, _ := m.class(backend, "", 0); c.Name != "" {
+					w.Clients = max(0, w.Clients-n)
+				}
+			}
 			for k, s := range w.Servers {
 				n := s.Sessions + s.Queue
 				c, over := m.class(s.backend(), seen.serviceAt(s), after)

@@ -20,6 +20,11 @@ func TestClassesHaveBudgetsOfTheirOwn(t *testing.T) {
 		s.Name = backend + "/gw-1"
 		return s
 	}
+	talks := func(clients, sockets int) lb.View { // an old worker that could still send to it
+		view := worker(server(lb.Up, 0))
+		view.Workers[1].Clients, view.Workers[1].Backends = clients, map[string]int{"api": 0, "api-ws": sockets}
+		return view
+	}
 	cut := lb.Class{Name: "websocket", Backend: "*-ws", Budget: 30 * time.Second}
 	fail := lb.Class{Name: "ftp", Service: "gw", Budget: 30 * time.Second, Fail: true}
 	for _, c := range []struct {
@@ -35,6 +40,8 @@ func TestClassesHaveBudgetsOfTheirOwn(t *testing.T) {
 		{"within its budget", []lb.Class{cut}, worker(at("api-ws", 2)), nil, 29 * time.Second, "", 0, ""},
 		{"over", []lb.Class{cut}, worker(at("api-ws", 2)), nil, 30 * time.Second, cutover.Drained, 2, "2 connections whose budget was over are cut when it stops: 2 websocket (lb-1 worker 3)"},
 		{"over, and a request beside", []lb.Class{cut}, worker(at("api-ws", 2), at("api", 1)), nil, 30 * time.Second, "", 2, ""},
+		{"clients of the class, on other servers", []lb.Class{cut}, talks(6, 6), nil, 0, cutover.Drained, 0, ""},
+		{"and others beside", []lb.Class{cut}, talks(7, 6), nil, 0, "", 0, ""},
 		{"no class", nil, worker(at("api-ws", 2)), nil, time.Hour, "", 0, ""},
 		{"over, and not to be cut", []lb.Class{fail}, worker(at("api", 2)), nil, 30 * time.Second, "", 0, "still open: 2 ftp (lb-1 worker 3) after 30s"},
 		{"the first that matches", []lb.Class{cut, fail}, worker(at("api-ws", 1)), nil, 30 * time.Second, cutover.Drained, 1, "1 websocket"},

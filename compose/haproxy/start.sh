@@ -11,7 +11,7 @@ running=/run/haproxy/gateways.cfg
 rm -f /run/haproxy/candidate.cfg
 # A restarted container still has the file of its last run. Consul's answer replaces it.
 if [ ! -s "$running" ]; then
-	printf 'backend gateways from http\n\tbalance roundrobin\n' >"$running"
+	printf 'backend %s from http\n\tbalance roundrobin\n' gateways gateways-ws >"$running"
 fi
 
 haproxy -W -db -S '*:9998,level,admin' -f /etc/haproxy/haproxy.cfg -f "$running" &

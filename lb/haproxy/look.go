@@ -46,11 +46,14 @@ func (b *Balancer) Look(ctx context.Context, at []netip.AddrPort) (lb.View, erro
 
 // see picks what belongs to the endpoints out of a worker's rows.
 func (b *Balancer) see(w worker, at []netip.AddrPort) (lb.Worker, error) {
-	seen := lb.Worker{ID: strconv.Itoa(w.PID), Old: w.Old}
+	seen := lb.Worker{ID: strconv.Itoa(w.PID), Old: w.Old, Backends: map[string]int{}}
 	servers, addresses, backend := 0, 0, b.cfg.Backend == ""
 	for _, r := range w.rows {
 		if r.Name == "FRONTEND" {
 			seen.Clients += r.Sessions
+		}
+		if r.Name == "BACKEND" {
+			seen.Backends[r.Proxy] += r.Sessions
 		}
 		backend = backend || r.Proxy == b.cfg.Backend
 		if !r.server() || (b.cfg.Backend != "" && r.Proxy != b.cfg.Backend) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -17,6 +18,10 @@ func (n *Node) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if portOf(r) == n.quiescePortKey() && n.isQuiescing() {
 		// The other ports are closed by now: what still comes from them was in progress.
 		http.Error(w, "the server is being quiesced", http.StatusServiceUnavailable)
+		return
+	}
+	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		echoSocket(w, r)
 		return
 	}
 	service := r.PathValue("api") + ":serve"
