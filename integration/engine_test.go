@@ -14,8 +14,8 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// newEngine starts a second engine on this machine, for the test, and returns its address. It has no network, so no
-// container on it has one.
+// newEngine starts a second engine on this machine, for the test, and returns its address. It is in a network of its
+// own, because an engine takes the bridge of another one away, and has none itself.
 func newEngine(t *testing.T) (address string, engine *client.Client) {
 	t.Helper()
 	dockerd, err := exec.LookPath("dockerd")
@@ -33,7 +33,7 @@ func newEngine(t *testing.T) (address string, engine *client.Client) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	daemon := exec.Command(dockerd, "--config-file", in("daemon.json"), "--data-root", in("data"), "--exec-root", in("exec"), "-p", in("pid"),
+	daemon := exec.Command("unshare", "--net", dockerd, "--config-file", in("daemon.json"), "--data-root", in("data"), "--exec-root", in("exec"), "-p", in("pid"),
 		"-H", address, "--bridge", "none", "--iptables=false", "--ip-masq=false", "--storage-driver", "vfs")
 	daemon.Stdout, daemon.Stderr = log, log
 	if err := daemon.Start(); err != nil {
