@@ -21,6 +21,7 @@ import (
 	"github.com/cutover/cutover/lb"
 	"github.com/cutover/cutover/lb/consul"
 	"github.com/cutover/cutover/lb/haproxy"
+	"github.com/cutover/cutover/lb/nginx"
 )
 
 // site is everything that the configuration names, wired together for one rollout. Nothing is touched by making it.
@@ -157,8 +158,11 @@ func (s *site) newMembers(without []string) (*lb.Members, error) {
 }
 
 func newBalancer(b config.LoadBalancer) (lb.Balancer, error) {
-	if b.Kind == "blind" {
+	switch b.Kind {
+	case "blind":
 		return lb.NewBlind(b.Name, b.Settle.Std())
+	case "nginx":
+		return nginx.New(nginx.Config{Name: b.Name, Members: b.Members})
 	}
 	return haproxy.New(haproxy.Config{Name: b.Name, Stats: b.Stats, Master: b.Master, Backend: b.Backend, FollowsRuntime: b.Follows == "runtime"})
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -16,7 +17,7 @@ func (c Config) balancerProblems(say sayer, oneOf func(key, value string, allowe
 			say(key+".name", "%q: each load balancer needs a name of its own", lb.Name)
 		}
 		names[lb.Name] = true
-		oneOf(key+".kind", lb.Kind, "haproxy", "blind")
+		oneOf(key+".kind", lb.Kind, "haproxy", "nginx", "blind")
 		for _, from := range lb.From {
 			if !Peer(from).valid() {
 				say(key+".from", "%s", Peer(from).remedy())
@@ -33,10 +34,22 @@ func (c Config) balancerProblems(say sayer, oneOf func(key, value string, allowe
 				}
 			}
 			oneOf(key+".follows", lb.Follows, "reload", "runtime")
+		case "nginx":
+			if !isPlainURL(lb.Members) {
+				say(key+".members", "it must be the URL where nginx's workers say what they run, such as http://10.0.0.6:8081/cutover/members, without a user, a password or a query")
+			} else if len(lb.Sources()) == 0 {
+				say(key+".from", "missing: members does not tell from which address nginx connects to the containers; its connections must be told from others")
+			}
 		case "blind":
 			if lb.Settle <= 0 {
 				say(key+".settle", "missing: how long this load balancer is trusted to take, because it can't be asked")
 			}
 		}
 	}
+}
+
+// isPlainURL reports whether a text is an http or https URL that holds nothing secret.
+func isPlainURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.RawQuery == ""
 }

@@ -123,13 +123,14 @@ type Separate struct {
 // LoadBalancer is one whose word counts.
 type LoadBalancer struct {
 	Name    string   `yaml:"name"`
-	Kind    string   `yaml:"kind"`  // haproxy or blind
+	Kind    string   `yaml:"kind"`  // haproxy, nginx or blind
 	Stats   string   `yaml:"stats"` // haproxy: tcp://host:port or unix:///path
 	Master  string   `yaml:"master"`
 	Backend string   `yaml:"backend"` // default: every backend, by address and port
 	Follows string   `yaml:"follows"` // haproxy: reload (default) or runtime
+	Members string   `yaml:"members"` // nginx: the URL where its workers say what they run
 	Settle  Duration `yaml:"settle"`  // blind
-	From    []string `yaml:"from"`    // where it connects from: see Peer; default: the hosts of stats and master
+	From    []string `yaml:"from"`    // where it connects from: see Peer; default: the hosts of stats, master and members
 }
 
 // Probe is traffic through the front door for the whole cutover.
