@@ -21,7 +21,7 @@ func newGatewayWorkshop(t *testing.T) *workshop {
 func TestNewImagesAreTried(t *testing.T) {
 	w := newGatewayWorkshop(t)
 	got := w.cutover("build")
-	if got.code != 0 || !strings.Contains(got.stderr, "verify: not yet: port 5555: ") || !strings.Contains(got.stderr, "port 9999 answers, 1 packages of the image are loaded") {
+	if got.code != 0 || !strings.Contains(got.stderr, "verify: not yet: no port answers yet") || !strings.Contains(got.stderr, "the server answers, 1 packages of the image are loaded") {
 		t.Errorf("exit %d", got.code)
 	}
 	if again := w.cutover("build"); !strings.Contains(again.stdout, "is built already") || again.stderr != "" {
@@ -41,7 +41,7 @@ func TestNewImagesAreTriedWithoutWhatIsElsewhere(t *testing.T) {
 	w := newGatewayWorkshop(t)
 	w.driver["kind"], w.image["base"] = "integrationserver", "cutover-demo/msr:10.15.0.17"
 	w.image["verify"] = config{"env": config{"GATEWAY_FAULT": "engine-red,diagnostic-closed"}}
-	if got := w.cutover("build"); got.code != 0 || !strings.Contains(got.stderr, "port 5555 answers, 1 packages of the image are loaded") {
+	if got := w.cutover("build"); got.code != 0 || !strings.Contains(got.stderr, "the server answers, 1 packages of the image are loaded") {
 		t.Errorf("exit %d", got.code)
 	}
 	w.settled()
@@ -83,7 +83,7 @@ func TestNewImagesAreTriedByPublishedPorts(t *testing.T) {
 func TestInterruptedTrialLeavesNothing(t *testing.T) {
 	w := newGatewayWorkshop(t)
 	w.image["verify"] = config{"env": config{"GATEWAY_FAULT": "package-broken=Orders"}}
-	cmd, stderr := w.begin("Orders has load errors", "build")
+	cmd, stderr := w.begin("Orders has 1 load errors", "build")
 	w.must(cmd.Process.Signal(syscall.SIGINT))
 	if err := cmd.Wait(); err == nil || !strings.Contains(stderr.text.String(), "interrupted: nothing is left of the image") {
 		t.Errorf("%v: %s", err, stderr.text.String())

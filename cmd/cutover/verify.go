@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/driver"
 	"github.com/cutover/cutover/image"
 )
 
@@ -106,11 +107,11 @@ func (s *site) trialJudge(trial *image.Trial, record image.Record) (judgement, e
 	if err != nil {
 		return nil, err
 	}
-	password, err := t.config.Secret("the password", t.config.Driver.PasswordFile, t.config.Driver.PasswordEnv)
-	if err != nil {
-		return nil, err
+	loader, loads := product.(driver.Loader)
+	var names []string
+	for _, p := range record.Packages {
+		names = append(names, p.Name)
 	}
-	server := strings.Contains("apigateway integrationserver", t.config.Driver.Kind)
 	return func(ctx context.Context) (bool, string) {
 		place, err := t.fleet.Locate(ctx, trial.Name)
 		switch {
@@ -122,8 +123,12 @@ func (s *site) trialJudge(trial *image.Trial, record image.Record) (judgement, e
 				return false, err.Error()
 			}
 			return well, detail
-		case server:
-			return trialServer{place, t.config.Driver, password}.well(ctx, record.Packages)
+		case loads:
+			well, detail, err := loader.Loaded(ctx, place, names)
+			if err != nil {
+				return false, err.Error() + ": give image.verify the user and password that the image itself has"
+			}
+			return well, detail
 		default:
 			return true, "it runs"
 		}

@@ -40,6 +40,13 @@ type Stopper interface {
 	Stopping(ctx context.Context, target string, place cutover.Place) error
 }
 
+// Loader is a driver whose product tells which packages it has loaded.
+type Loader interface {
+	// Loaded reports whether a product answers and has these packages enabled and loaded without an error. Its health,
+	// which may be red for want of what it is connected to, is not asked. The error is that it refuses to tell.
+	Loaded(ctx context.Context, place cutover.Place, packages []string) (well bool, detail string, err error)
+}
+
 // Consumer is a driver whose product works without a load balancer too.
 type Consumer interface {
 	// Consumers is the ladder of that work.

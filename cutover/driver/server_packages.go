@@ -79,6 +79,29 @@ func (s *Server) packageWrong(ctx context.Context, place cutover.Place, name str
 	return "", nil
 }
 
+// Loaded implements Loader.
+func (s *Server) Loaded(ctx context.Context, place cutover.Place, packages []string) (bool, string, error) {
+	if err := s.invoke(ctx, place, "wm.server:ping", nil, nil); Silent(err) {
+		return false, "no port answers yet", nil
+	}
+	var bad []string
+	for _, name := range packages {
+		wrong, err := s.packageWrong(ctx, place, name)
+		switch {
+		case errors.Is(err, errCredentials):
+			return false, "", err
+		case err != nil:
+			return false, fmt.Sprintf("packages: %s: %v", name, err), nil
+		case wrong != "":
+			bad = append(bad, name+" "+wrong)
+		}
+	}
+	if len(bad) > 0 {
+		return false, "packages: " + strings.Join(bad, ", "), nil
+	}
+	return true, fmt.Sprintf("the server answers, %d packages of the image are loaded", len(packages)), nil
+}
+
 // packagesGate is open when every package that the old node had, and every one that a new container is to have, is
 // enabled and loaded without an error. A server can be healthy without them.
 func (s *Server) packagesGate(ctx context.Context, target string, place cutover.Place, expected []string) gate {
