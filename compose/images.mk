@@ -32,7 +32,8 @@ $(CACHE_BIN)/consul-template $(CACHE_BIN)/go-httpbin $(CACHE_BIN)/registry: comp
 	@touch $@
 
 haproxy-image: base-image $(CACHE_BIN)/consul-template ## Build the load balancer
-	@compose/image.sh cutover-demo/haproxy:1 compose/haproxy $(CACHE_BIN)/consul-template
+	@$(STATIC_GO) -o $(CACHE_BIN)/cutover ./cmd/cutover
+	@compose/image.sh cutover-demo/haproxy:1 compose/haproxy $(CACHE_BIN)/consul-template $(CACHE_BIN)/cutover
 
 nginx-image: base-image $(CACHE_BIN)/consul-template ## Build the other load balancer
 	@compose/image.sh cutover-demo/nginx:1 compose/nginx $(CACHE_BIN)/consul-template

@@ -85,7 +85,7 @@ func newRoot() *cobra.Command {
 	flags.BoolVar(&o.yes, "yes", false, "do not ask")
 	flags.BoolVar(&o.noColor, "no-color", os.Getenv("NO_COLOR") != "", "no progress line that redraws itself")
 	flags.StringVar(&o.logLevel, "log-level", "error", "trace, debug, info, warn or error; the log goes to standard error")
-	root.AddCommand(newCheck(&o), newBuild(&o), newImage(&o), newPlan(&o), newApply(&o), newStatus(&o), newResume(&o), newRollback(&o), newAbort(&o), newVersion(&o), newSocketsHelper())
+	root.AddCommand(newCheck(&o), newBuild(&o), newImage(&o), newPlan(&o), newApply(&o), newStatus(&o), newResume(&o), newRollback(&o), newAbort(&o), newLB(&o), newVersion(&o), newSocketsHelper())
 	return root
 }
 

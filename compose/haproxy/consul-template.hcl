@@ -20,6 +20,9 @@ template {
   destination = "/run/haproxy/candidate.cfg"
 
   # consul-template exits when its command fails, so this one never does.
-  command         = ["/usr/local/bin/reload.sh"]
+  command = [
+    "cutover", "lb", "reload", "--candidate", "/run/haproxy/candidate.cfg", "--running", "/run/haproxy/gateways.cfg",
+    "--fixed", "/etc/haproxy/haproxy.cfg", "--master", "tcp://127.0.0.1:9998"
+  ]
   command_timeout = "30s"
 }

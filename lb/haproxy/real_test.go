@@ -99,7 +99,8 @@ func TestRealRemovalWithoutHoldIsNotAwayWhileClientsRemain(t *testing.T) {
 	})
 }
 
-func start(t testing.TB, option string) *proxy {
+// start starts HAProxy with everything in one file, or with its backend in a further one.
+func start(t testing.TB, option string, backend ...string) *proxy {
 	t.Helper()
 	if _, err := exec.LookPath("haproxy"); err != nil {
 		t.Skip("no haproxy on this machine; the integration suite runs the same in a container")
@@ -120,8 +121,13 @@ func start(t testing.TB, option string) *proxy {
 		t.Cleanup(server.Close)
 		p.servers[i] = netip.MustParseAddrPort(server.Listener.Addr().String())
 	}
+	args := []string{"-W", "-S", "unix@" + p.folder + "/master.sock", "-f", p.folder + "/haproxy.cfg"}
 	p.configure(t, option, 0, 1)
-	command := exec.Command("haproxy", "-W", "-S", "unix@"+p.folder+"/master.sock", "-f", p.folder+"/haproxy.cfg")
+	for _, name := range backend {
+		p.split(t, name)
+		args = append(args, "-f", filepath.Join(p.folder, name))
+	}
+	command := exec.Command("haproxy", args...)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +150,22 @@ func (p *proxy) configure(t testing.TB, option string, servers ...int) {
 	}
 	if err := os.WriteFile(filepath.Join(p.folder, "haproxy.cfg"), []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// split moves the backend to a file of its own.
+func (p *proxy) split(t testing.TB, name string) {
+	t.Helper()
+	whole := filepath.Join(p.folder, "haproxy.cfg")
+	text, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixed, backend, _ := strings.Cut(string(text), "backend app\nbackend")
+	for path, text := range map[string]string{whole: fixed + "backend app\n", filepath.Join(p.folder, name): "backend" + backend} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
