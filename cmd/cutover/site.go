@@ -20,8 +20,10 @@ import (
 	"github.com/cutover/cutover/image"
 	"github.com/cutover/cutover/lb"
 	"github.com/cutover/cutover/lb/consul"
+	"github.com/cutover/cutover/lb/fabio"
 	"github.com/cutover/cutover/lb/haproxy"
 	"github.com/cutover/cutover/lb/nginx"
+	"github.com/cutover/cutover/lb/traefik"
 )
 
 // site is everything that the configuration names, wired together for one rollout. Nothing is touched by making it.
@@ -161,6 +163,10 @@ func newBalancer(b config.LoadBalancer) (lb.Balancer, error) {
 	switch b.Kind {
 	case "blind":
 		return lb.NewBlind(b.Name, b.Settle.Std())
+	case "traefik":
+		return traefik.New(b.Name, b.API)
+	case "fabio":
+		return fabio.New(b.Name, b.API)
 	case "nginx":
 		return nginx.New(nginx.Config{Name: b.Name, Members: b.Members})
 	}

@@ -36,3 +36,20 @@ func TestNginx(t *testing.T) {
 		})
 	}
 }
+
+func TestBalancersWithAnAPI(t *testing.T) {
+	const haproxy = `{name: lb-1, kind: haproxy, stats: "tcp://127.0.0.1:9999", master: "tcp://127.0.0.1:9998"}`
+	for said, want := range map[string]string{
+		`kind: traefik, api: "http://10.0.0.8:8080"`:                    "",
+		`kind: fabio, api: "http://127.0.0.1:9998", from: ["10.0.0.7"]`: "",
+		`kind: fabio, api: "http://127.0.0.1:9998"`:                     "load_balancers[0].from: missing",
+		`kind: fabio, api: "http://u:secret@10.0.0.7:9998"`:             "load_balancers[0].api: it must be the URL of fabio's API",
+		`kind: traefik`: "load_balancers[0].api: it must be the URL of traefik's API",
+		`kind: fabio, api: "http://10.0.0.7:9998", from: ["fabio.intern"]`: "neither an address, nor a range",
+	} {
+		_, err := parse("cutover.yaml", "/", []byte(strings.Replace(good, haproxy, "{name: lb-1, "+said+"}", 1)))
+		if (err == nil) != (want == "") || (err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret"))) {
+			t.Errorf("%s: %v", said, err)
+		}
+	}
+}

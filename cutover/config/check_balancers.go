@@ -17,7 +17,7 @@ func (c Config) balancerProblems(say sayer, oneOf func(key, value string, allowe
 			say(key+".name", "%q: each load balancer needs a name of its own", lb.Name)
 		}
 		names[lb.Name] = true
-		oneOf(key+".kind", lb.Kind, "haproxy", "nginx", "blind")
+		oneOf(key+".kind", lb.Kind, "haproxy", "nginx", "traefik", "fabio", "blind")
 		for _, from := range lb.From {
 			if !Peer(from).valid() {
 				say(key+".from", "%s", Peer(from).remedy())
@@ -39,6 +39,12 @@ func (c Config) balancerProblems(say sayer, oneOf func(key, value string, allowe
 				say(key+".members", "it must be the URL where nginx's workers say what they run, such as http://10.0.0.6:8081/cutover/members, without a user, a password or a query")
 			} else if len(lb.Sources()) == 0 {
 				say(key+".from", "missing: members does not tell from which address nginx connects to the containers; its connections must be told from others")
+			}
+		case "traefik", "fabio":
+			if !isPlainURL(lb.API) {
+				say(key+".api", "it must be the URL of %s's API, such as http://10.0.0.7:9998, without a user, a password or a query", lb.Kind)
+			} else if len(lb.Sources()) == 0 {
+				say(key+".from", "missing: api does not tell from which address %s connects to the containers; its connections must be told from others", lb.Kind)
 			}
 		case "blind":
 			if lb.Settle <= 0 {

@@ -130,6 +130,7 @@ type LoadBalancer struct {
 	Follows string   `yaml:"follows"` // haproxy: reload (default) or runtime
 	Members string   `yaml:"members"` // nginx: the URL where its workers say what they run
 	Settle  Duration `yaml:"settle"`  // blind
+	API     string   `yaml:"api"`     // traefik, fabio: the URL of its API
 	From    []string `yaml:"from"`    // where it connects from: see Peer; default: the hosts of stats, master and members
 }
 

@@ -48,7 +48,7 @@ func (b LoadBalancer) Sources() []Peer {
 	if len(from) > 0 {
 		return from
 	}
-	for _, asked := range []string{b.Stats, b.Master, b.Members} {
+	for _, asked := range []string{b.Stats, b.Master, b.Members, b.API} {
 		u, err := url.Parse(asked)
 		if err != nil {
 			continue
