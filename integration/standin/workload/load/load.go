@@ -32,6 +32,7 @@ type Config struct {
 	Timeout  time.Duration // for one request; default 30s
 	Expect   int           // the status that is no loss; default 200
 	Version  string        // response header that names the version; default X-Version
+	ResetsAt []string      // those of URLs that close idle connections at will: a request that meets that is no loss
 	OnLoss   func(Loss)    // called for each loss as it is seen, from any goroutine
 }
 

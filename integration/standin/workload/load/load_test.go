@@ -68,8 +68,9 @@ func TestLosses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var told atomic.Int64
+			url := server(t, c.handler)
 			sum := run(t, Config{
-				URLs: []string{server(t, c.handler)}, Rate: 50, Timeout: 100 * time.Millisecond,
+				URLs: []string{url}, ResetsAt: []string{url}, Rate: 50, Timeout: 100 * time.Millisecond,
 				Requests: []Request{{Method: "POST", Path: "/", Body: "x", Weight: 1, Echo: true}},
 				OnLoss:   func(Loss) { told.Add(1) },
 			})
@@ -121,12 +122,20 @@ func TestASilentRetryIsALoss(t *testing.T) {
 			}()
 		}
 	}()
-	sum := run(t, Config{
-		URLs: []string{"http://" + listener.Addr().String()}, Rate: 20,
-		Requests: []Request{{Method: "GET", Path: "/", Weight: 1}},
-	})
-	if sum.Lost == 0 || sum.FirstLosses[0].Error != errRetried.Error() {
-		t.Fatalf("%+v", sum)
+	url := "http://" + listener.Addr().String()
+	for name, request := range map[string]Request{
+		"retried by net/http": {Method: http.MethodGet, Path: "/", Weight: 1}, "not retried": {Method: http.MethodPost, Path: "/", Body: "x", Weight: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := Config{URLs: []string{url}, Rate: 20, Requests: []Request{request}}
+			if sum := run(t, cfg); sum.Lost == 0 || sum.Resets != 0 || (request.Body == "" && sum.FirstLosses[0].Error != errRetried.Error()) {
+				t.Errorf("%+v", sum)
+			}
+			cfg.ResetsAt = cfg.URLs
+			if sum := run(t, cfg); sum.Lost != 0 || sum.Resets == 0 || sum.Resets+sum.ByStatus["200"] != sum.Requests {
+				t.Errorf("expected there: %+v", sum)
+			}
+		})
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -21,7 +23,11 @@ var errRetried = errors.New("the connection broke and the HTTP client tried agai
 // out to be dead ("Transport only retries a request upon encountering a network
 // error if the connection has already been used successfully and if the request
 // is idempotent…", package documentation of net/http). A real client may not, so
-// the second connection that a request gets ends it, as a loss.
+// the second connection that a request gets ends it before it is sent there, as a loss.
+//
+// A load balancer that closes idle connections of clients (nginx does at each reload) meets some of their next requests
+// on the way. Where Config.ResetsAt says so these are counted apart: a connection that had been used before, closed
+// before the first byte of an answer. Whether the request was carried out all the same, this end can't know.
 func (r *Runner) send(request Request, base string, due time.Time) {
 	lag := time.Since(due)
 	ctx, cancel := context.WithTimeoutCause(context.Background(), r.cfg.Timeout, fmt.Errorf("no complete response within %s", r.cfg.Timeout))
@@ -29,11 +35,18 @@ func (r *Runner) send(request Request, base string, due time.Time) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var connections atomic.Int32
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
-		if connections.Add(1) > 1 {
-			stop(errRetried)
-		}
-	}})
+	var reused, answered atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			if connections.Add(1) > 1 {
+				stop(errRetried)
+				_ = info.Conn.Close() // or the request would be on its way before the end of its context is seen
+				return
+			}
+			reused.Store(info.Reused)
+		},
+		GotFirstResponseByte: func() { answered.Store(true) },
+	})
 	status, version, err := r.roundTrip(ctx, request, base)
 	if connections.Load() > 1 {
 		err = errRetried // even if the second try was quick enough to succeed
@@ -42,13 +55,24 @@ func (r *Runner) send(request Request, base string, due time.Time) {
 	}
 	took := time.Since(due)
 	var loss *Loss
-	if err != nil {
+	reset := err != nil && reused.Load() && !answered.Load() && closedByPeer(err) && slices.Contains(r.cfg.ResetsAt, base)
+	if err != nil && !reset {
 		loss = &Loss{At: due, Method: request.Method, URL: base + request.Path, Status: status, AfterMS: ms(took), Error: err.Error()}
 		if r.cfg.OnLoss != nil {
 			r.cfg.OnLoss(*loss)
 		}
 	}
-	r.tally.add(outcome{status: status, version: version, took: took, lag: lag, slow: request.Slow, loss: loss})
+	r.tally.add(outcome{status: status, version: version, took: took, lag: lag, slow: request.Slow, loss: loss, reset: reset})
+}
+
+// closedByPeer reports whether an error says that the other end closed the connection.
+func closedByPeer(err error) bool {
+	for _, closed := range []error{errRetried, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, closed) {
+			return true
+		}
+	}
+	return strings.Contains(err.Error(), "server closed idle connection") // net/http does not export it
 }
 
 // roundTrip returns a status of 0 when no complete response came.

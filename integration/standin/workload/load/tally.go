@@ -26,6 +26,7 @@ type Loss struct {
 type Summary struct {
 	Requests    int            `json:"requests"`
 	Lost        int            `json:"lost"`
+	Resets      int            `json:"resets"` // requests on connections that were closed while idle; only where Config.ResetsAt expects them
 	Seconds     float64        `json:"seconds"`
 	ByStatus    map[string]int `json:"by_status"` // "none": no complete response
 	FirstLosses []Loss         `json:"first_losses"`
@@ -44,6 +45,7 @@ type outcome struct {
 	took, lag time.Duration
 	slow      bool
 	loss      *Loss
+	reset     bool
 }
 
 type tally struct {
@@ -82,6 +84,10 @@ func (t *tally) add(o outcome) {
 		t.sum.Versions[o.version]++
 	}
 	t.sum.MaxLagMS = max(t.sum.MaxLagMS, ms(o.lag))
+	if o.reset {
+		t.sum.Resets++
+		return
+	}
 	if o.loss != nil {
 		t.sum.Lost++
 		if len(t.sum.FirstLosses) < keptLosses {
