@@ -7,10 +7,11 @@
 #   settled   is there while all workers that accept connections run the same file
 #   old.conf  names every worker of before, with the servers of its file
 set -uo pipefail
+trap 'exit 0' EXIT
 # shellcheck source=compose/nginx/workers.sh
 . /usr/local/bin/workers.sh
 
-cd /run/nginx || exit 0
+cd /run/nginx || exit
 running=upstream.conf
 
 say() { echo "reload: $*" >&2; }
@@ -20,7 +21,10 @@ servers() {
 	local line
 	servers='' count=0
 	while read -r line; do
-		[[ $line =~ ^set.*'server '[^\ ]+\ ([^\\]+) ]] && servers+=" ${BASH_REMATCH[1]}" && count=$((count + 1))
+		if [[ $line =~ ^set.*'server '[^\ ]+\ ([^\\]+) ]]; then
+			servers+=" ${BASH_REMATCH[1]}"
+			count=$((count + 1))
+		fi
 	done <"$1"
 }
 
@@ -42,24 +46,29 @@ settle() {
 	return 1
 }
 
+# One at a time. Whoever else reloads nginx does it under this lock:
+# flock /run/nginx/lock nginx -s reload
+exec {lock}>lock && flock "$lock"
+
 if [ -e settled ] && cmp -s candidate.conf "$running"; then
-	exit 0
+	exit
 fi
 
 # When Consul has lost sight of every instance (its own agent restarted, a network
 # is cut) the list is empty. Serving from the last one known is better than 502 for all.
-servers candidate.conf && have=$count
-servers "$running" && had=$count
+servers candidate.conf
+have=$count
+servers "$running"
 if [ "$have" = 0 ]; then
-	say "kept the old file: the new one has no server and the old one has $had"
-	exit 0
+	say "kept the old file: the new one has no server and the old one has $count"
+	exit
 fi
 
 # Every worker that is there now becomes an old one. What was written of it before still
 # holds; one of which nothing was written runs the file that is there now.
 if ! workers; then
 	say "there is no nginx to reload: no worker of the master in /run/nginx.pid"
-	exit 0
+	exit
 fi
 old=
 for pid in "${accepting[@]}" "${leaving[@]}"; do
@@ -77,7 +86,7 @@ cp candidate.conf "$running.new" && mv "$running.new" "$running"
 if errors=$(nginx -t -q 2>&1) && errors=$(nginx -s reload 2>&1) && settle "${before[@]}"; then
 	touch settled
 	say "workers ${accepting[*]} run $have servers"
-	exit 0
+	exit
 fi
 
 say "kept the old file: ${errors:-no new workers alone within 10s: see the error log of nginx}"
@@ -88,4 +97,3 @@ if workers && [ "${accepting[*]}" = "${before[*]}" ]; then
 	mv previous.old old.conf
 	touch settled
 fi
-exit 0
