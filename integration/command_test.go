@@ -45,7 +45,7 @@ func (s *stack) newConfig() config {
 		"driver": config{"kind": s.product.kind, "user": "Administrator", "password_env": "GATEWAY_PASSWORD"},
 		"load_balancers": []config{
 			{"name": "lb-1", "kind": "haproxy", "stats": "tcp://" + s.ports["lb-1:9999"], "master": "tcp://" + s.ports["lb-1:9998"], "from": []string{"container:" + s.name + "-lb-1"}},
-			{"name": "lb-2", "kind": "haproxy", "stats": "tcp://" + s.ports["lb-2:9999"], "master": "tcp://" + s.ports["lb-2:9998"], "from": []string{"container:" + s.name + "-lb-2"}},
+			s.secondBalancer(),
 		},
 		"probe": config{"version_header": "X-Version", "warm_up": "1s", "requests": []config{
 			{"url": s.fronts[0] + s.product.path(), "rate": 10, "expect": 200},

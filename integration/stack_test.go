@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -38,6 +39,8 @@ type stack struct {
 	fleet   []string          // names of the containers registered at the beginning
 	config  config
 	product product
+	nginx   bool     // lb-2 is nginx
+	rate    float64  // of the workload
 	prefix  []string // of the command: what it is run by
 	asked   int64    // requests that this harness made through the front doors, and that were answered
 }
@@ -47,6 +50,8 @@ type options struct {
 	nodes   int               // default 3
 	product product           // default: API Gateway
 	env     map[string]string // of the fleet's containers
+	nginx   bool              // lb-2 is nginx, not HAProxy
+	rate    float64           // of the workload, per second; default 100
 	config  func(config)
 }
 
@@ -63,7 +68,7 @@ func newStack(t *testing.T, o options) *stack {
 		t.Skip("only the stand-in can be told to misbehave: " + fault)
 	}
 	s := &stack{
-		T: t, product: o.product, folder: t.TempDir(), ports: map[string]string{},
+		T: t, product: o.product, rate: cmp.Or(o.rate, 100), folder: t.TempDir(), ports: map[string]string{},
 		name: stackName(t.Name()),
 	}
 	engine, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
@@ -91,6 +96,9 @@ func newStack(t *testing.T, o options) *stack {
 		name := fmt.Sprintf("%s-gateway-%d", s.name, i+1)
 		s.start("gateway", gateway, name)
 		s.fleet = append(s.fleet, name)
+	}
+	if s.nginx = o.nginx; s.nginx {
+		services["lb-2"] = nginxInPlaceOf(services["lb-2"])
 	}
 	for _, lb := range []string{"lb-1", "lb-2"} {
 		services[lb].Environment["CHECK_PATH"] = o.product.check

@@ -25,7 +25,10 @@ type traffic struct {
 
 func (s *stack) traffic() *traffic {
 	s.Helper()
-	config := load.Config{URLs: s.fronts, Rate: 100}
+	config := load.Config{URLs: s.fronts, Rate: s.rate}
+	if s.nginx {
+		config.ResetsAt = s.fronts[1:]
+	}
 	if s.product.real {
 		config.Requests = []load.Request{{Method: http.MethodGet, Path: ping, Weight: 1}}
 	}
@@ -46,8 +49,8 @@ func (t *traffic) end() load.Summary {
 	if summary.Lost != 0 {
 		t.s.Errorf("%d of %d requests lost: %+v", summary.Lost, summary.Requests, summary.FirstLosses)
 	}
-	t.s.Logf("workload: %d requests, %d lost, p50 %.1f ms, p99 %.1f ms, max %.1f ms, versions %v", summary.Requests, summary.Lost,
-		summary.P50MS, summary.P99MS, summary.MaxMS, summary.Versions)
+	t.s.Logf("workload: %d requests, %d lost, %d resets of idle connections, p50 %.1f ms, p99 %.1f ms, max %.1f ms, versions %v",
+		summary.Requests, summary.Lost, summary.Resets, summary.P50MS, summary.P99MS, summary.MaxMS, summary.Versions)
 	return summary
 }
 
