@@ -43,7 +43,7 @@ func TestReloadsThatAreLiedTo(t *testing.T) {
 			}
 		})
 	}
-	t.Run("everything critical in Consul", func(t *testing.T) {
+	t.Run("everything critical in Consul", func(*testing.T) {
 		for i := range s.fleet {
 			s.must(s.consul.Agent().EnableServiceMaintenance(fmt.Sprintf("gw-%d", i+1), "test"))
 		}

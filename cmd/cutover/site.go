@@ -144,7 +144,7 @@ func (s *site) newMembers(without []string) (*lb.Members, error) {
 	}
 	var balancers []lb.Balancer
 	for _, b := range c.LoadBalancers {
-		balancer, err := newBalancer(b)
+		balancer, err := newBalancer(c, b)
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +159,7 @@ func (s *site) newMembers(without []string) (*lb.Members, error) {
 	})
 }
 
-func newBalancer(b config.LoadBalancer) (lb.Balancer, error) {
+func newBalancer(c config.Config, b config.LoadBalancer) (lb.Balancer, error) {
 	switch b.Kind {
 	case "blind":
 		return lb.NewBlind(b.Name, b.Settle.Std())
@@ -170,7 +170,14 @@ func newBalancer(b config.LoadBalancer) (lb.Balancer, error) {
 	case "nginx":
 		return nginx.New(nginx.Config{Name: b.Name, Members: b.Members})
 	}
-	return haproxy.New(haproxy.Config{Name: b.Name, Stats: b.Stats, Master: b.Master, Backend: b.Backend, FollowsRuntime: b.Follows == "runtime"})
+	password, err := c.Secret("the password of "+b.Name+"'s stats page", b.PasswordFile, b.PasswordEnv)
+	if err != nil {
+		return nil, err
+	}
+	return haproxy.New(haproxy.Config{
+		Name: b.Name, Stats: b.Stats, Master: b.Master, Backend: b.Backend, FollowsRuntime: b.Follows == "runtime",
+		User: b.User, Password: password, CAFile: c.Path(b.CAFile), Insecure: b.Insecure,
+	})
 }
 
 func services(members []config.Member) []lb.Service {

@@ -74,14 +74,28 @@ func (s *site) surveySockets(ctx context.Context, nodeName string) error {
 	if how.Open == nil {
 		return nil
 	}
-	if s.config.Strategy.Drain.Sockets != "require" {
+	why := s.socketsRequired()
+	if why == "" {
 		return nil
 	}
 	_, err := how.Open(ctx, nodeName)
 	if errors.Is(err, errors.ErrUnsupported) {
-		err = fmt.Errorf("strategy.drain.sockets is require: %w", err)
+		err = fmt.Errorf("%s: %w", why, err)
 	}
 	return errors.Join(err, s.closeFleet(ctx))
+}
+
+// socketsRequired tells why a cutover can't do without them, if so.
+func (s *site) socketsRequired() string {
+	if s.config.Strategy.Drain.Sockets == "require" {
+		return "strategy.drain.sockets is require"
+	}
+	for _, b := range s.config.LoadBalancers {
+		if b.OnPage() {
+			return b.Name + " shows nothing but its stats page, so only the members' own connections tell when a drain is over"
+		}
+	}
+	return ""
 }
 
 // closeFleet removes the helpers through which connections were looked at.

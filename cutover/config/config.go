@@ -124,7 +124,7 @@ type Separate struct {
 type LoadBalancer struct {
 	Name    string   `yaml:"name"`
 	Kind    string   `yaml:"kind"`  // haproxy, nginx or blind
-	Stats   string   `yaml:"stats"` // haproxy: tcp://host:port or unix:///path
+	Stats   string   `yaml:"stats"` // haproxy: tcp://host:port, unix:///path, or the URL of the stats page
 	Master  string   `yaml:"master"`
 	Backend string   `yaml:"backend"` // default: every backend, by address and port
 	Follows string   `yaml:"follows"` // haproxy: reload (default) or runtime
@@ -132,7 +132,17 @@ type LoadBalancer struct {
 	Settle  Duration `yaml:"settle"`  // blind
 	API     string   `yaml:"api"`     // traefik, fabio: the URL of its API
 	From    []string `yaml:"from"`    // where it connects from: see Peer; default: the hosts of stats, master and members
+
+	// For a stats page.
+	User         string `yaml:"user"`
+	PasswordFile string `yaml:"password_file"`
+	PasswordEnv  string `yaml:"password_env"`
+	CAFile       string `yaml:"ca_file"`
+	Insecure     bool   `yaml:"insecure"` // trust any certificate
 }
+
+// OnPage reports whether nothing of a load balancer is seen but its stats page.
+func (b LoadBalancer) OnPage() bool { return b.Kind == "haproxy" && isPlainURL(b.Stats) }
 
 // Probe is traffic through the front door for the whole cutover.
 type Probe struct {

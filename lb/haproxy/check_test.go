@@ -55,6 +55,9 @@ func TestNewRefuses(t *testing.T) {
 		{Name: "lb", Master: "tcp://user:secret@10.0.0.1:1"},
 		{Name: "lb", Master: "tcp://10.0.0.1:1", RunningOnly: true},
 		{Name: "lb", Master: "tcp://10.0.0.1:1", Backend: "a;shutdown"},
+		{Name: "lb", Stats: "http://10.0.0.1:1/stats", Master: "tcp://10.0.0.1:1"},
+		{Name: "lb", Stats: "http://user:secret@10.0.0.1:1/stats"},
+		{Name: "lb", Stats: "https://10.0.0.1:1/stats", CAFile: "/nowhere.pem"},
 	} {
 		if _, err := New(cfg); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%+v: %v", cfg, err)

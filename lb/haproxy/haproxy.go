@@ -10,14 +10,21 @@ import (
 	"github.com/cutover/cutover/lb"
 )
 
-// Config says how one HAProxy is reached. Sockets are tcp://host:port or unix:///path.
+// Config says how one HAProxy is reached. Sockets are tcp://host:port or unix:///path; what is seen without any is its
+// stats page.
 type Config struct {
 	Name string
 	// Master is the command line of the master process (haproxy -W -S). It leads to every worker, old ones too.
 	Master string
 	// Stats is a stats socket of the running worker. It is used to Hold where the master's socket has too low a
 	// level, and instead of the master with RunningOnly.
+	// It may also be the URL of the stats page, http:// or https://: then nothing but that page is asked. Old workers are
+	// not seen, nothing can be held, and what is in flight has to be proved by the member's own sockets.
 	Stats string
+	// User and Password are for the stats page. CAFile is whom it is trusted by, in place of the system's authorities;
+	// Insecure trusts any certificate.
+	User, Password, CAFile string
+	Insecure               bool
 	// Backend restricts the servers to one backend; empty: any backend, servers are found by address and port.
 	Backend string
 	// FollowsRuntime says that something follows the registry by changing servers at runtime (the Data Plane API,
@@ -34,6 +41,7 @@ type Balancer struct {
 	cfg    Config
 	master socket
 	stats  socket
+	page   *page // in place of both
 }
 
 var _ lb.Balancer = (*Balancer)(nil)
@@ -50,7 +58,15 @@ func New(cfg Config) (*Balancer, error) {
 			return nil, fmt.Errorf("load balancer %s: master: %w", cfg.Name, err)
 		}
 	}
-	if cfg.Stats != "" {
+	switch {
+	case isPage(cfg.Stats):
+		if cfg.Master != "" {
+			return nil, fmt.Errorf("load balancer %s: stats is its page, so its master is not asked: leave master out, or give the stats socket", cfg.Name)
+		}
+		if b.page, err = newPage(cfg); err != nil {
+			return nil, fmt.Errorf("load balancer %s: stats: %w", cfg.Name, err)
+		}
+	case cfg.Stats != "":
 		if b.stats, err = parseSocket(cfg.Stats); err != nil {
 			return nil, fmt.Errorf("load balancer %s: stats: %w", cfg.Name, err)
 		}

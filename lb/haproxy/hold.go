@@ -21,6 +21,10 @@ func (b *Balancer) Hold(ctx context.Context, at []netip.AddrPort, on bool) (stri
 	if b.cfg.FollowsRuntime {
 		return "", nil // MAINT is the registry's word there
 	}
+	if b.page != nil {
+		_, err := b.workers(ctx)
+		return "can't hold it at runtime: a stats page only shows", b.wrap("hold servers of", err)
+	}
 	doing, state := "hold servers of", "maint"
 	if !on {
 		doing, state = "release servers of", "ready"

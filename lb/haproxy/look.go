@@ -31,7 +31,10 @@ func (b *Balancer) Look(ctx context.Context, at []netip.AddrPort) (lb.View, erro
 		return lb.View{}, b.wrap("look into", err)
 	}
 	view := lb.View{Runtime: b.cfg.FollowsRuntime}
-	if b.cfg.RunningOnly {
+	switch {
+	case b.page != nil:
+		view.Partial = pageOnly
+	case b.cfg.RunningOnly:
 		view.Partial = "old workers not looked into"
 	}
 	for _, w := range workers {
@@ -75,6 +78,8 @@ func (b *Balancer) see(w worker, at []netip.AddrPort) (lb.Worker, error) {
 	switch {
 	case !w.Old && !backend:
 		return seen, fmt.Errorf("there is no backend %s: check load_balancers[].backend", b.cfg.Backend)
+	case servers > 0 && addresses == 0 && b.page != nil:
+		return seen, errors.New("its stats page shows no server's address: add `stats show-legends` beside `stats enable`")
 	case servers > 0 && addresses == 0:
 		return seen, fmt.Errorf("it shows no server's address on %s: give the socket `level operator` or `level admin`", b.socket())
 	}
@@ -90,6 +95,10 @@ func (b *Balancer) socket() socket {
 
 // workers reads every worker, starting over when they come and go meanwhile.
 func (b *Balancer) workers(ctx context.Context) ([]worker, error) {
+	if b.page != nil {
+		rows, err := b.page.rows(ctx)
+		return []worker{{rows: rows}}, err
+	}
 	if b.cfg.RunningOnly {
 		return b.running(ctx)
 	}

@@ -37,6 +37,32 @@ func TestRealBalancer(t *testing.T) {
 	})
 }
 
+// The stats page of a real HAProxy tells addresses only when it is told to.
+func TestRealStatsPage(t *testing.T) {
+	for legends, want := range map[string]string{"stats show-legends": "", "": "add `stats show-legends`"} {
+		port := freePort(t)
+		p := start(t, "option idle-close-on-response\nfrontend page\n  bind 127.0.0.1:"+port+"\n  stats enable\n  stats uri /stats\n  "+
+			"stats auth ops:s3cret\n  "+legends+"\nfrontend front2\n  bind 127.0.0.1:"+freePort(t))
+		page := func(address string) *haproxy.Balancer {
+			b, err := haproxy.New(haproxy.Config{Name: "lb-page", Stats: address, User: "ops", Password: "s3cret", Backend: "app"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		b := page("http://127.0.0.1:" + port + "/stats;csv")
+		if want != "" {
+			if err := b.Check(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+			continue
+		}
+		lbtest.Balancer(t, lbtest.BalancerFixture{
+			Balancer: b, Up: p.servers[0], Absent: netip.MustParseAddrPort("192.0.2.1:80"), Unreachable: page("http://127.0.0.1:1/stats"), Secret: "s3cret",
+		})
+	}
+}
+
 func TestRealRemovalWithIdleClients(t *testing.T) {
 	p := start(t, "option idle-close-on-response")
 	lbtest.Removal(t, lbtest.RemovalFixture{
