@@ -30,7 +30,8 @@ func (b *Balancer) Look(ctx context.Context, at []netip.AddrPort) (lb.View, erro
 	if err != nil {
 		return lb.View{}, b.wrap("look into", err)
 	}
-	view := lb.View{Runtime: b.cfg.FollowsRuntime}
+	// A slot that is given to another address takes its requests in flight along: they are counted for that one.
+	view := lb.View{Runtime: b.cfg.FollowsRuntime, Uncounted: b.cfg.FollowsRuntime}
 	switch {
 	case b.page != nil:
 		view.Partial = pageOnly
