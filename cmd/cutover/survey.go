@@ -148,6 +148,9 @@ func (s *site) spec(rollout string, image cutover.Image, seen cutover.World, wit
 		}
 	}
 	for _, b := range c.LoadBalancers {
+		if b.Kind == "nginx" {
+			spec.Notes = append(spec.Notes, b.Name+" is nginx, which closes idle connections of clients at every reload: a request that is on its way then is reset, and its client must send it again")
+		}
 		spec.Balancers = append(spec.Balancers, cutover.Balancer{
 			Name: b.Name, Blind: b.Kind == "blind", Settle: b.Settle.Std(),
 			Without: slices.Contains(without, b.Name),
