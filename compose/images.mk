@@ -10,9 +10,9 @@ CONSUL_TEMPLATE := github.com/hashicorp/consul-template@v0.41.1
 REGISTRY  := github.com/distribution/distribution/v3/cmd/registry@v3.1.2
 STATIC_GO := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w'
 
-.PHONY: images base-image consul-image consul-binary haproxy-image nginx-image registry-image standin-images
+.PHONY: images base-image consul-image consul-binary haproxy-image nginx-image fabio-image registry-image standin-images
 
-images: consul-image haproxy-image nginx-image registry-image standin-images ## Build every image of the demo and the tests
+images: consul-image haproxy-image nginx-image fabio-image registry-image standin-images ## Build every image of the demo and the tests
 
 base-image: ## Make debian:bookworm-slim present
 	@compose/base.sh
@@ -37,6 +37,14 @@ haproxy-image: base-image $(CACHE_BIN)/consul-template ## Build the load balance
 
 nginx-image: base-image $(CACHE_BIN)/consul-template ## Build the other load balancer
 	@compose/image.sh cutover-demo/nginx:1 compose/nginx $(CACHE_BIN)/consul-template
+
+$(CACHE_BIN)/fabio: compose/fabio/go.mod
+	@echo "$(@F): compiling"
+	@cd compose/fabio && $(STATIC_GO) -o $(CURDIR)/$@ github.com/fabiolb/fabio
+	@touch $@
+
+fabio-image: $(CACHE_BIN)/fabio ## Build fabio
+	@compose/image.sh cutover-demo/fabio:1 compose/fabio/image $(CACHE_BIN)/fabio
 
 registry-image: $(CACHE_BIN)/registry ## Build the registry that the tests push to
 	@compose/image.sh cutover-demo/registry:1 compose/registry $(CACHE_BIN)/registry

@@ -99,7 +99,7 @@ func (s *stack) waitedFor(name string) string {
 // scrape asks for a page again and again, each time on a connection of its own, until the returned function is called.
 func (s *stack) scrape(url string) (end func() int) {
 	stop, done := make(chan struct{}), make(chan int)
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second} // the node will be gone
 	go func() {
 		count := 0
 		for {

@@ -25,6 +25,9 @@ type Sockets struct {
 	// Others is for how long connections of a peer that is neither are waited for, from when it was first seen after
 	// the balancers had left. It is counted for the peer's address: a scraper's connections come and go.
 	Others time.Duration
+	// Idle is after how long without a question a connection that keeps quiet is taken for an idle one, of a pool, whoever's
+	// it is. It must be longer than any answer may pause.
+	Idle time.Duration
 }
 
 // draining is what is remembered of a target on its way to drained.
@@ -76,6 +79,7 @@ func (m *Members) connections(ctx context.Context, target string, seen sighting,
 		name, counts := whose(s.Peer.Addr())
 		class, late := m.class("", m.cfg.Services[i].Name, now.Sub(d.left))
 		switch {
+		case m.cfg.Sockets.Idle > 0 && s.Quiet >= m.cfg.Sockets.Idle:
 		case late && (counts || name == ""):
 			over.add(class, s.Peer.String(), 1)
 		case class.Name != "" && name == "":

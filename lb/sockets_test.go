@@ -98,6 +98,26 @@ func TestBudgetBelongsToTheAddress(t *testing.T) {
 	}
 }
 
+// An idle pool does not hold a drain for ever, whoever's it is; a request in flight does.
+func TestIdleConnectionsAreNotWaitedFor(t *testing.T) {
+	for quiet, want := range map[time.Duration]cutover.State{59 * time.Second: "", time.Minute: cutover.Drained} {
+		w := newWorld(maintained())
+		w.show(lacking)
+		w.sees()
+		w.lb2.View.Uncounted = true
+		w.cfg.Sockets.Idle = time.Minute
+		w.cfg.Sockets.Open = func(context.Context, string) ([]cutover.Socket, error) {
+			return []cutover.Socket{
+				{Port: 5555, Peer: netip.MustParseAddrPort("10.0.1.2:1"), Quiet: quiet},
+				{Port: 5555, Peer: netip.MustParseAddrPort("10.0.3.1:1"), Quiet: quiet},
+			}, nil
+		}
+		if o := observe(t, w.members(t)); o.State != want {
+			t.Errorf("quiet for %s: %+v", quiet, o)
+		}
+	}
+}
+
 // Only a member that may have been sent something is waited for, and only once no balancer sends it anything more.
 func TestSocketsAreLookedAtWhenTheyMatter(t *testing.T) {
 	looked := 0

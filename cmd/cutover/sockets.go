@@ -23,6 +23,7 @@ func (s *site) sockets() lb.Sockets {
 	return lb.Sockets{
 		Open:   s.fleet.Sockets,
 		Others: drain.Others.Std(),
+		Idle:   drain.Idle.Std(),
 		From: func(ctx context.Context, balancerName string) ([]netip.Prefix, error) {
 			for _, b := range s.config.LoadBalancers {
 				if b.Name == balancerName {

@@ -2,12 +2,11 @@ package docker
 
 import (
 	"bufio"
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -16,6 +15,8 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/cutover/cutover/cutover"
 )
 
 // LabelHelper marks a container through which the connections of another one are looked at. It holds that one's id.
@@ -23,9 +24,6 @@ const LabelHelper = "io.cutover.helper"
 
 // HelperVerb is the argument with which this program answers as a helper.
 const HelperVerb = "sockets-helper"
-
-// endOfTables follows each answer of a helper.
-const endOfTables = "."
 
 // helpers look at connections from a container of their own that shares a container's network: this program alone,
 // without privileges. A helper ends with the connection of its controller, and is removed by the engine then, so that
@@ -41,11 +39,11 @@ type helper struct {
 	containerID string
 	stream      io.Closer
 	ask         io.Writer
-	answers     *bufio.Reader
+	answers     *json.Decoder
 }
 
 // read asks the helper of a container, which is started when there is none.
-func (h *helpers) read(ctx context.Context, containerID string) ([]byte, error) {
+func (h *helpers) read(ctx context.Context, containerID string) ([]cutover.Socket, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	one := h.open[containerID]
@@ -56,32 +54,22 @@ func (h *helpers) read(ctx context.Context, containerID string) ([]byte, error) 
 		}
 		h.open[containerID] = one
 	}
-	text, err := one.tables(ctx)
+	sockets, err := one.sockets(ctx)
 	if err != nil {
 		delete(h.open, containerID)
 		return nil, errors.Join(fmt.Errorf("by helper container %s: %w", shortID(one.containerID), err), one.stream.Close())
 	}
-	return text, nil
+	return sockets, nil
 }
 
-// tables asks once. It blocks until the answer is there or the context ends.
-func (o *helper) tables(ctx context.Context) ([]byte, error) {
+// sockets asks once. It blocks until the answer is there or the context ends.
+func (o *helper) sockets(ctx context.Context) (all []cutover.Socket, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = o.stream.Close() })
 	defer stop()
 	if _, err := io.WriteString(o.ask, "\n"); err != nil {
 		return nil, err
 	}
-	var all bytes.Buffer
-	for {
-		line, err := o.answers.ReadString('\n')
-		if err != nil {
-			return nil, err
-		}
-		if line == endOfTables+"\n" {
-			return all.Bytes(), nil
-		}
-		all.WriteString(line)
-	}
+	return all, o.answers.Decode(&all)
 }
 
 // start makes the image, if need be, and the helper.
@@ -123,7 +111,7 @@ func (h *helpers) start(ctx context.Context, containerID string) (_ *helper, err
 		_, err := stdcopy.StdCopy(write, io.Discard, attached.Reader)
 		write.CloseWithError(errors.Join(err, io.EOF))
 	}()
-	return &helper{containerID: created.ID, stream: attached.Conn, ask: attached.Conn, answers: bufio.NewReader(read)}, nil
+	return &helper{containerID: created.ID, stream: attached.Conn, ask: attached.Conn, answers: json.NewDecoder(read)}, nil
 }
 
 // close ends all helpers, waits until the engine has removed them, and removes their image.
@@ -153,21 +141,16 @@ func (h *helpers) close(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// AnswerAsHelper writes the kernel's tables of connections for each line that it reads, until there are none. It is
-// what a helper container runs.
+// AnswerAsHelper writes the connections of this process's network, as JSON, for each line that it reads, until there are
+// none. It is what a helper container runs.
 func AnswerAsHelper(questions io.Reader, answers io.Writer) error {
-	lines := bufio.NewScanner(questions)
+	lines, out := bufio.NewScanner(questions), json.NewEncoder(answers)
 	for lines.Scan() {
-		for _, table := range tables {
-			text, err := os.ReadFile("/proc/net/" + table)
-			if err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
-			if _, err := answers.Write(text); err != nil {
-				return err
-			}
+		sockets, err := socketsIn("")
+		if err == nil {
+			err = out.Encode(sockets)
 		}
-		if _, err := io.WriteString(answers, endOfTables+"\n"); err != nil {
+		if err != nil {
 			return err
 		}
 	}
