@@ -19,7 +19,7 @@ func TestRolloutBehindNginx(t *testing.T) {
 	load := s.traffic()
 	got := s.cutover("apply", "--yes", "--report", "report.json")
 	sent := load.end()
-	if got.code != 0 {
+	if got.code != 0 || !strings.Contains(got.stdout, "lb-2 is nginx, which closes idle connections") {
 		t.Fatalf("exit %d", got.code)
 	}
 	made := s.report()
