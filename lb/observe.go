@@ -20,7 +20,11 @@ func (m *Members) Observe(ctx context.Context, target string) (cutover.Observati
 		m.since[target] = change{seen.intent, now}
 	}
 	m.timing.saw(target, seen.intent, seen.intentAt)
-	if seen.followed() {
+	names, all := seen.followers()
+	for _, name := range names {
+		m.timing.follows(target, seen.intent, name, now)
+	}
+	if all {
 		m.timing.agreed(target, seen.intent, now)
 	}
 	still := now.Sub(m.since[target].at)

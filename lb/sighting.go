@@ -91,22 +91,25 @@ func (s sighting) put(v named, question ask) (bool, string) {
 	return all, detail
 }
 
-// followed reports whether the running workers of all balancers do what the registry says, for measuring.
-func (s sighting) followed() bool {
-	question, looked := View.left, false
+// followers are the balancers whose running workers do what the registry says, for measuring, and whether these are
+// all that can be looked into.
+func (s sighting) followers() (names []string, all bool) {
+	question := View.left
 	if s.intent == cutover.Serving {
 		question = View.Runs
 	}
+	all = true
 	for _, v := range s.views {
 		if v.view.Blind {
 			continue
 		}
-		if agree, _ := s.put(v, question); !agree {
-			return false
+		if agree, _ := s.put(v, question); agree {
+			names = append(names, v.balancerName)
+		} else {
+			all = false
 		}
-		looked = true
 	}
-	return looked
+	return names, all && len(names) > 0
 }
 
 // stragglers reports whether nothing is missing for drained but work that is still in flight: the registry holds it

@@ -39,7 +39,11 @@ func TestPropagationOfJoinAndLeave(t *testing.T) {
 	w.now = w.now.Add(time.Minute)
 	w.show(lacking)
 	observe(t, m)
-	want := []time.Duration{300 * time.Millisecond, 200 * time.Millisecond}
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	want := []lb.Propagation{
+		{Target: "gateway-1", To: cutover.Serving, All: ms(300), Balancers: map[string]time.Duration{"lb-1": ms(200), "lb-2": ms(300)}},
+		{Target: "gateway-1", To: cutover.Drained, All: ms(200), Balancers: map[string]time.Duration{"lb-1": ms(200), "lb-2": ms(200)}},
+	}
 	if got := m.Propagations(); !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

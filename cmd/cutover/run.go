@@ -67,7 +67,7 @@ func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
 	}
 	run := report.Run{
 		Journal: done, Outcome: done.Outcome, Reason: done.Reason, Started: started, Finished: time.Now(),
-		Preparing: r.preparing, Earlier: earlier, Propagation: r.members.Propagations(),
+		Preparing: r.preparing, Earlier: earlier, Propagation: propagations(r.members.Propagations()),
 	}
 	if traffic != nil {
 		summary := traffic.Stop()

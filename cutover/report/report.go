@@ -30,6 +30,7 @@ type Report struct {
 	Steps       []Step          `json:"steps"`
 	Probe       *probe.Summary  `json:"probe,omitempty"`
 	Propagation []float64       `json:"propagation_ms"`
+	Balancers   []Propagation   `json:"propagation"`
 	Overhead    float64         `json:"overhead_seconds"`
 }
 
@@ -75,7 +76,16 @@ type Run struct {
 	Preparing   time.Duration // observing, planning and verifying before it
 	Earlier     int           // entries of the journal that an earlier process left
 	Probe       *probe.Summary
-	Propagation []time.Duration
+	Propagation []Propagation
+}
+
+// Propagation is how many milliseconds the load balancers took to follow one change of Consul's: until the running
+// workers of all of them did, and of each.
+type Propagation struct {
+	Target    string             `json:"target"`
+	To        cutover.State      `json:"to"`
+	All       float64            `json:"ms"`
+	Balancers map[string]float64 `json:"balancers_ms"`
 }
 
 // Of makes the report of a run.
@@ -85,7 +95,7 @@ func Of(run Run) Report {
 		Service: j.Plan.Spec.Service, Rollout: j.Plan.Spec.Rollout, Outcome: run.Outcome, ExitCode: run.Outcome.ExitCode(),
 		Reason: run.Reason, Warnings: j.Warnings, Without: j.Without, Image: j.Plan.Spec.Image.Ref,
 		Started: run.Started, Finished: run.Finished, Probe: run.Probe,
-		Nodes: []Node{}, Steps: []Step{}, Propagation: []float64{},
+		Nodes: []Node{}, Steps: []Step{}, Propagation: []float64{}, Balancers: append([]Propagation{}, run.Propagation...),
 	}
 	for _, pair := range j.Plan.Pairs {
 		node, _ := j.Plan.Node(pair.Old)
@@ -104,7 +114,7 @@ func Of(run Run) Report {
 		}
 	}
 	for _, p := range run.Propagation {
-		r.Propagation = append(r.Propagation, float64(p.Microseconds())/1000)
+		r.Propagation = append(r.Propagation, p.All)
 	}
 	r.Overhead = max(run.Finished.Sub(run.Started)+run.Preparing-waited, 0).Seconds()
 	return r

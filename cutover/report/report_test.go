@@ -47,7 +47,7 @@ func TestReportKeepsItsFields(t *testing.T) {
 	made := report.Of(report.Run{
 		Journal: journal, Outcome: journal.Outcome, Started: began, Finished: ended,
 		Preparing: 300 * time.Millisecond, Probe: &probe.Summary{Requests: 10, Versions: map[string]int64{"2": 10}},
-		Propagation: []time.Duration{80 * time.Millisecond},
+		Propagation: []report.Propagation{{Target: "gateway-1", To: cutover.Drained, All: 80, Balancers: map[string]float64{"lb-1": 80}}},
 	})
 	data, err := json.Marshal(made)
 	if err != nil {
