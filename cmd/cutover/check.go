@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,13 @@ func newCheck(o *options) *cobra.Command {
 			}
 			problems := problemsIn(s.check(cmd.Context(), o.without))
 			remarks, err := s.remarks(cmd.Context())
-			problems, remarks = append(problems, problemsIn(err)...), append(remarks, s.doubts...)
+			more, moreErr := s.balancerRemarks(cmd.Context(), o.without)
+			for _, problem := range problemsIn(errors.Join(err, moreErr)) {
+				if !slices.Contains(problems, problem) {
+					problems = append(problems, problem)
+				}
+			}
+			remarks = slices.Concat(remarks, s.doubts, more)
 			if o.json() {
 				err = printJSON(cmd, map[string]any{"service": s.config.Service, "problems": problems, "remarks": remarks})
 			} else {

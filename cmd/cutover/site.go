@@ -28,16 +28,17 @@ import (
 
 // site is everything that the configuration names, wired together for one rollout. Nothing is touched by making it.
 type site struct {
-	config  config.Config
-	store   cutover.Store
-	docker  docker.Options
-	fleet   *docker.Fleet
-	driver  driver.Driver
-	members *lb.Members
-	builder func(context.Context) (*image.Build, error) // nil when there is nothing to build
-	trials  func(context.Context, image.TrialSpec) (*image.Trial, error)
-	origins func(ctx context.Context, ref string) (image.Origin, error)
-	carrier image.Carrier
+	config    config.Config
+	store     cutover.Store
+	docker    docker.Options
+	fleet     *docker.Fleet
+	driver    driver.Driver
+	members   *lb.Members
+	balancers []lb.Balancer
+	builder   func(context.Context) (*image.Build, error) // nil when there is nothing to build
+	trials    func(context.Context, image.TrialSpec) (*image.Trial, error)
+	origins   func(ctx context.Context, ref string) (image.Origin, error)
+	carrier   image.Carrier
 
 	origin     image.Origin       // of what is wanted
 	doubts     []string           // about what is to be built; after target
@@ -150,6 +151,7 @@ func (s *site) newMembers(without []string) (*lb.Members, error) {
 		}
 		balancers = append(balancers, balancer)
 	}
+	s.balancers = balancers
 	return lb.New(lb.Config{
 		Services: services(c.Members), Balancers: balancers, Without: without,
 		Locate: func(ctx context.Context, target string) (cutover.Place, error) { return s.fleet.Locate(ctx, target) },

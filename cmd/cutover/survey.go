@@ -83,6 +83,7 @@ func (s *site) preflight(ctx context.Context, seen cutover.World, image cutover.
 		}
 	}
 	found = append(found, s.surveyPeers(ctx)...)
+	found = append(found, s.surveyFiles()...)
 	found = append(found, s.surveyConsumers(seen)...)
 	found = append(found, s.surveyRelease(ctx, seen, image)...)
 	if !observed {

@@ -23,6 +23,9 @@ func (c Config) balancerProblems(say sayer, oneOf func(key, value string, allowe
 				say(key+".from", "%s", Peer(from).remedy())
 			}
 		}
+		if len(lb.Config) > 0 && lb.Kind != "haproxy" {
+			say(key+".config", "only the files of HAProxy are understood")
+		}
 		c.kindProblems(say, oneOf, key, lb)
 	}
 }

@@ -139,6 +139,9 @@ type LoadBalancer struct {
 	PasswordEnv  string `yaml:"password_env"`
 	CAFile       string `yaml:"ca_file"`
 	Insecure     bool   `yaml:"insecure"` // trust any certificate
+
+	// Files of HAProxy and its consul-template on this machine, in HAProxy's order: check reads them.
+	Config []string `yaml:"config"`
 }
 
 // OnPage reports whether nothing of a load balancer is seen but its stats page.
