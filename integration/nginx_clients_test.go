@@ -4,11 +4,11 @@ package integration
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -111,7 +111,7 @@ func (s *stack) badFiles(t *testing.T) {
 	for _, bad := range []string{`sed /server/d`, `sed s/upstream/downstream/`, `sed s/5555/555555/`} {
 		s.inLB2("cd /run/nginx && cp candidate.conf good && " + bad + " good >candidate.conf && reload.sh && mv good candidate.conf")
 		is, err := b.Look(t.Context(), at)
-		if err != nil || fmt.Sprint(is) != fmt.Sprint(was) {
+		if err != nil || !slices.Equal(is.Workers[0].Servers, was.Workers[0].Servers) || len(is.Workers) > 1 {
 			t.Errorf("%s: %+v, %v, was %+v", bad, is, err, was)
 		}
 	}

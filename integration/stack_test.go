@@ -17,6 +17,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	dockernetwork "github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 	"github.com/hashicorp/consul/api"
 	"github.com/testcontainers/testcontainers-go"
@@ -273,8 +274,15 @@ func (s *stack) removeAll() {
 			s.Errorf("clean up %s: %v", c.Names[0], err)
 		}
 	}
-	if _, err := s.engine.NetworksPrune(ctx, mine); err != nil {
+	// Not by pruning: an engine refuses that while somebody else does.
+	networks, err := s.engine.NetworkList(ctx, dockernetwork.ListOptions{Filters: mine})
+	if err != nil {
 		s.Errorf("clean up the networks: %v", err)
+	}
+	for _, n := range networks {
+		if err := s.engine.NetworkRemove(ctx, n.ID); err != nil {
+			s.Errorf("clean up network %s: %v", n.Name, err)
+		}
 	}
 }
 
