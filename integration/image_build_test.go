@@ -20,7 +20,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -99,10 +98,12 @@ func (w *workshop) cutover(args ...string) result {
 	cmd := exec.Command(binary, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = w.folder, &stdout, &stderr
-	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+	if err := cmd.Start(); err != nil {
 		w.Fatal(err)
 	}
-	w.peak = cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+	peak := watchMemory(cmd.Process.Pid)
+	_ = cmd.Wait() // its exit code is looked at
+	w.peak = peak()
 	got := result{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
 	w.Logf("cutover %v: exit %d\n%s%s", args, got.code, got.stdout, got.stderr)
 	return got

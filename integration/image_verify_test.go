@@ -53,7 +53,7 @@ func TestBadImagesDoNotGetTheirName(t *testing.T) {
 	for fault, want := range map[string]string{
 		"crash-at-start":        "verify: a container of the image was started, and it ended with exit code 1; the image was removed; the end of its log:\n",
 		"package-broken=Orders": "it was not well within 6s (image.verify.timeout); last: packages: Orders has 1 load errors",
-		"wrong-password":        "last: packages: Orders can't be asked for: wm.server.packages/getPackageStatus: 401: give image.verify the user and password",
+		"wrong-password":        "last: wm.server.packages:getPackageStatus: 401: wrong driver.user or password, or a password that must be changed at its first use: give image.verify the user and password",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			w.image["verify"] = config{"env": config{"GATEWAY_FAULT": fault, "SOME_TOKEN": "crash-at-start-of-the-end"}, "timeout": "6s"}

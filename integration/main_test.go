@@ -46,5 +46,9 @@ func setUp(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build the command: %v\n%s", err, out)
 		return 1
 	}
+	if err := sweep(); err != nil {
+		fmt.Fprintln(os.Stderr, "remove what is left of an earlier run:", err)
+		return 1
+	}
 	return m.Run()
 }
