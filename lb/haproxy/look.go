@@ -158,6 +158,9 @@ func (b *Balancer) once(ctx context.Context) ([]worker, error) {
 }
 
 func readWorker(p process, stat, info string) (worker, error) {
+	if strings.HasPrefix(stat, "Unknown command") { // the master's own answer: the worker has ended, and is still listed
+		return worker{}, fmt.Errorf("%w: worker %d has ended", errMoved, p.PID)
+	}
 	rows, err := parseStat(stat)
 	if err != nil {
 		return worker{}, fmt.Errorf("worker %d: %w", p.PID, err)

@@ -112,6 +112,31 @@ func TestWorkerThatHasJustGoneIsNoError(t *testing.T) {
 	}
 }
 
+// A worker that has ended is listed until its master has seen that, and the master answers in its place (seen on 2.6.12,
+// once in 500 reloads).
+func TestWorkerThatHasEndedIsLookedForAgain(t *testing.T) {
+	_, procBefore := transcript(t, "unheld-idle")
+	after, procAfter := transcript(t, "unheld-closed")
+	asked := 0
+	b := balancer(t, Config{Master: listen(t, func(line string) string {
+		asked++
+		switch {
+		case line == "show proc" && asked == 1:
+			return procBefore
+		case line == "show proc":
+			return procAfter
+		case strings.Contains(line, "@!6181"):
+			const unknown = "Unknown command, but maybe one of the following ones is a better match:\n  reload\n\n"
+			return after[:strings.Index(after, "#<PID>")] + unknown + unknown + procBefore
+		}
+		return after
+	})})
+	view, err := b.Look(t.Context(), []netip.AddrPort{s1})
+	if err != nil || len(view.Workers) != 1 {
+		t.Fatalf("%+v, %v: want the one worker that is left", view, err)
+	}
+}
+
 func TestReloadInTheMiddleIsNotObserved(t *testing.T) {
 	all, _ := transcript(t, "running")
 	_, other := transcript(t, "unheld-closed")

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cutover/cutover/lb"
 	"github.com/cutover/cutover/lb/haproxy"
 )
 
@@ -50,7 +51,12 @@ func TestRealReload(t *testing.T) {
 		if err != nil || done.Servers != len(want) || done.Worker == 0 {
 			t.Fatalf("%+v, %v", done, err)
 		}
-		if view := p.look(t); view.Workers[0].ID != fmt.Sprint(done.Worker) || len(view.Workers[0].Servers) != len(want) {
+		var view lb.View
+		p.until(t, "an answer, while the old worker ends", func() bool {
+			view, err = p.balancer.Look(t.Context(), p.servers[:])
+			return err == nil
+		})
+		if view.Workers[0].ID != fmt.Sprint(done.Worker) || len(view.Workers[0].Servers) != len(want) {
 			t.Fatalf("%+v, but it runs %+v", done, view)
 		}
 	}
