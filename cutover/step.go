@@ -11,6 +11,7 @@ type attempt struct {
 	*run
 	step     Step
 	entry    *Entry
+	began    time.Time
 	deadline time.Time
 	targets  []target
 	held     time.Time // when all targets were first seen arrived, without a gap since
@@ -27,7 +28,7 @@ type target struct {
 // out can still land, and only a later one is sure to win over it. Then it looks until all have been seen to have
 // arrived for as long as the step holds.
 func (r *run) carryOut(ctx context.Context, step Step, entry *Entry) (verdict, string) {
-	a := &attempt{run: r, step: step, entry: entry, deadline: r.Clock.Now().Add(step.Timeout + step.Hold)}
+	a := &attempt{run: r, step: step, entry: entry, began: r.Clock.Now(), deadline: r.Clock.Now().Add(step.Timeout + step.Hold)}
 	for _, name := range step.Targets {
 		a.targets = append(a.targets, target{name: name})
 	}
@@ -192,10 +193,14 @@ func (a *attempt) timeout(seen []Seen) string {
 	return fmt.Sprintf("not %s within %s: %s", a.step.To, short(a.step.Timeout+a.step.Hold), what)
 }
 
-// pause is the time to the next look: the poll interval, or less when the hold or the deadline is over sooner.
+// pause is the time to the next look: the poll interval, or less when the hold or the deadline is over sooner. After a
+// long wait it is a hundredth of that, up to DefaultPoll: looking costs, and nothing is gained by it then.
 func (a *attempt) pause() time.Duration {
 	now := a.Clock.Now()
 	pause := a.poll(a.step.Kind)
+	if a.held.IsZero() {
+		pause = max(pause, min(now.Sub(a.began)/100, DefaultPoll))
+	}
 	if !a.held.IsZero() {
 		pause = min(pause, a.held.Add(a.step.Hold).Sub(now))
 	}

@@ -45,7 +45,11 @@ func (m *Members) Observe(ctx context.Context, target string) (cutover.Observati
 	}
 	stragglers := seen.stragglers(still)
 	if stragglers {
-		open, err := m.connections(ctx, target, seen, &over)
+		every := socketsBefore
+		if state == cutover.Drained {
+			every = socketsMissing
+		}
+		open, err := m.connections(ctx, target, seen, every, &over)
 		if err != nil {
 			return cutover.Observation{}, fmt.Errorf("observe member %s: not observed: %w", target, err)
 		}

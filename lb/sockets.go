@@ -35,6 +35,36 @@ type draining struct {
 	entering bool                     // it was not registered before: nobody can have been sent to it
 	left     time.Time                // when it was first seen that no balancer sends it anything new
 	others   map[netip.Addr]time.Time // peers, and when they were first seen
+	sockets  []cutover.Socket         // as they were at
+	looked   time.Time
+	whose    whose
+}
+
+// whose tells, for an address, the balancer or checker whose it is, if any, and whether its connections count.
+type whose func(netip.Addr) (name string, counts bool)
+
+// The kernel takes about half a millisecond to list connections, so they are not listed at every look: more often when
+// they are all that is missing, and now and then before, since a peer's budget runs from when it was first seen.
+const (
+	socketsMissing = 100 * time.Millisecond
+	socketsBefore  = time.Second
+)
+
+// open lists a target's connections, and finds out who the peers are, anew when the last list is too old.
+func (m *Members) open(ctx context.Context, target string, seen sighting, every time.Duration) ([]cutover.Socket, whose, error) {
+	d := m.draining(target)
+	if now := m.cfg.Now(); d.looked.IsZero() || now.Sub(d.looked) >= every {
+		sockets, err := m.cfg.Sockets.Open(ctx, target)
+		if err != nil {
+			return nil, nil, err
+		}
+		peers, err := m.peers(ctx, seen)
+		if err != nil {
+			return nil, nil, err
+		}
+		d.sockets, d.whose, d.looked = sockets, peers, now
+	}
+	return d.sockets, d.whose, nil
 }
 
 func (m *Members) draining(target string) *draining {
@@ -53,19 +83,15 @@ type traffic struct {
 
 // connections looks at what a target has open once no balancer sends it anything new. Those of a balancer count unless
 // all its workers have said that they have none; those of others count for as long as their budget lasts.
-func (m *Members) connections(ctx context.Context, target string, seen sighting, over *overdue) (traffic, error) {
+func (m *Members) connections(ctx context.Context, target string, seen sighting, every time.Duration, over *overdue) (traffic, error) {
 	d := m.draining(target)
 	if m.cfg.Sockets.Open == nil || d.entering {
 		return traffic{}, nil
 	}
-	sockets, err := m.cfg.Sockets.Open(ctx, target)
+	sockets, whose, err := m.open(ctx, target, seen, every)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return traffic{detail: "sockets: not seen (" + err.Error() + ")"}, nil
 	}
-	if err != nil {
-		return traffic{}, err
-	}
-	whose, err := m.peers(ctx, seen)
 	if err != nil {
 		return traffic{}, err
 	}
@@ -116,8 +142,8 @@ func several(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// peers tells, for an address, the balancer or checker whose it is, if any, and whether its connections count.
-func (m *Members) peers(ctx context.Context, seen sighting) (func(netip.Addr) (name string, counts bool), error) {
+// peers looks up where the balancers and checkers connect from now.
+func (m *Members) peers(ctx context.Context, seen sighting) (whose, error) {
 	type peer struct {
 		name   string
 		counts bool
