@@ -209,11 +209,11 @@ func (a *attempt) pause() time.Duration {
 
 func (a *attempt) askAgain() time.Duration { return orDefault(a.AskAgain, time.Second) }
 
-// callLimit bounds one request: by the runner's limit, and by what is left of the step, but never too short to be
-// answered.
+// callLimit bounds one request: by the runner's limit, and by a third of what is left of the step, so that one which
+// hangs does not take the time of those that would be answered. It is never too short to be answered.
 func (a *attempt) callLimit() time.Duration {
 	left := a.deadline.Sub(a.Clock.Now())
-	return min(orDefault(a.Limit, 30*time.Second), max(left, 2*time.Second))
+	return min(orDefault(a.Limit, 30*time.Second), max(left/3, 2*time.Second))
 }
 
 // withCause lets a timed-out call say what it waited for.
