@@ -49,7 +49,9 @@ func TestConsulThatIsSilentForAWhile(t *testing.T) {
 	s := newStack(t, options{nodes: 1})
 	load := s.traffic()
 	run := s.begin("apply", "--yes", "--report", "report.json")
-	s.await(time.Minute, "the join", func() bool { return inFlight(s.journal(), cutover.Member, s.fleet[0]+"."+s.journal().Plan.Spec.Rollout) })
+	s.await(time.Minute, "the join", func() bool {
+		return inFlight(s.journal(), cutover.Member, s.fleet[0]+"."+s.journal().Plan.Spec.Rollout)
+	})
 	s.must(s.engine.ContainerPause(t.Context(), s.name+"-consul"))
 	s.await(time.Minute, "a request that fails", func() bool { return strings.Contains(run.stdout.String(), "failed: no answer within") })
 	s.must(s.engine.ContainerUnpause(t.Context(), s.name+"-consul"))

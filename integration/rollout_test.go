@@ -28,7 +28,7 @@ func TestRollout(t *testing.T) {
 	}
 	t.Logf("overhead %.3f s, propagation %v ms", made.Overhead, made.Propagation)
 	news := s.isNew(made.Rollout)
-	t.Run("everything that was served is counted", func(t *testing.T) {
+	t.Run("everything that was served is counted", func(*testing.T) {
 		s.hasCounted(int64(sent.Requests)+made.Probe.Requests+s.asked, news...)
 	})
 	t.Run("old containers served their last request before they were drained", func(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"strings"
+	"time"
 
 	"github.com/cutover/cutover/cutover"
 )
@@ -19,22 +19,10 @@ func (m *Members) Observe(ctx context.Context, target string) (cutover.Observati
 	if was, ok := m.since[target]; !ok || was.state != seen.intent {
 		m.since[target] = change{seen.intent, now}
 	}
-	m.timing.saw(target, seen.intent, seen.intentAt)
-	names, all := seen.followers()
-	for _, name := range names {
-		m.timing.follows(target, seen.intent, name, now)
-	}
-	if all {
-		m.timing.agreed(target, seen.intent, now)
-	}
+	m.measure(target, seen, now)
 	still := now.Sub(m.since[target].at)
-	var over overdue
 	if seen.stragglers(still) {
-		d := m.draining(target)
-		if d.left.IsZero() {
-			d.left = now
-		}
-		seen, over = m.excuse(seen, now.Sub(d.left))
+		return m.drained(ctx, target, seen, still)
 	}
 	state, detail := seen.judge(still, m.notes)
 	warning := ""
@@ -43,34 +31,19 @@ func (m *Members) Observe(ctx context.Context, target string) (cutover.Observati
 			warning = name + ", which was left out, " + note
 		}
 	}
-	stragglers := seen.stragglers(still)
-	if stragglers {
-		every := socketsBefore
-		if state == cutover.Drained {
-			every = socketsMissing
-		}
-		open, err := m.connections(ctx, target, seen, every, &over)
-		if err != nil {
-			return cutover.Observation{}, fmt.Errorf("observe member %s: not observed: %w", target, err)
-		}
-		if open.open > 0 {
-			state = ""
-		}
-		if open.detail != "" {
-			detail = open.detail + ", " + detail
-		}
-		if open.left != "" {
-			warning = "connections that came through no load balancer were still open and are cut when it stops: " + open.left + ": name who may, in strategy.drain.checkers"
-		}
+	return cutover.Observation{State: state, Detail: detail, Warning: warning}, nil
+}
+
+// measure notes which balancers have followed the registry.
+func (m *Members) measure(target string, seen sighting, now time.Time) {
+	m.timing.saw(target, seen.intent, seen.intentAt)
+	names, all := seen.followers()
+	for _, name := range names {
+		m.timing.follows(target, seen.intent, name, now)
 	}
-	if cut := over.warning(); cut != "" {
-		warning = strings.Trim(warning+"; "+cut, "; ")
+	if all {
+		m.timing.agreed(target, seen.intent, now)
 	}
-	seenNow := cutover.Observation{State: state, Detail: detail, Warning: warning, Stragglers: state == "" && stragglers, Cut: over.n}
-	if len(over.fail) > 0 {
-		seenNow.State, seenNow.Doomed = "", "still open: "+strings.Join(over.fail, ", ")
-	}
-	return seenNow, nil
 }
 
 // look reads the registry and then every balancer of the agreement.

@@ -92,8 +92,8 @@ var anonymous = regexp.MustCompile(`^[0-9a-f]{64}$`)
 // outlives reports whether a path is on a mount that is not removed with its container.
 func outlives(c container.InspectResponse, p string) bool {
 	return slices.ContainsFunc(c.Mounts, func(m container.MountPoint) bool {
-		below := p == m.Destination || strings.HasPrefix(p, strings.TrimSuffix(m.Destination, "/")+"/")
-		return below && !(m.Type == mount.TypeVolume && anonymous.MatchString(m.Name))
+		goes := m.Type == mount.TypeVolume && anonymous.MatchString(m.Name)
+		return !goes && (p == m.Destination || strings.HasPrefix(p, strings.TrimSuffix(m.Destination, "/")+"/"))
 	})
 }
 

@@ -1,0 +1,48 @@
+package lb
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cutover/cutover/cutover"
+)
+
+// drained observes a target that no balancer sends anything new: whether what it was sent is over, by the balancers' word
+// and by its own connections. What is left of classes whose budget is over is given up, or is why it can't be drained.
+func (m *Members) drained(ctx context.Context, target string, seen sighting, still time.Duration) (cutover.Observation, error) {
+	d, now := m.draining(target), m.cfg.Now()
+	if d.left.IsZero() {
+		d.left = now
+	}
+	seen, over := m.excuse(seen, now.Sub(d.left))
+	state, detail := seen.judge(still, m.notes)
+	every := socketsBefore
+	if state == cutover.Drained {
+		every = socketsMissing
+	}
+	open, err := m.connections(ctx, target, seen, every, &over)
+	if err != nil {
+		return cutover.Observation{}, fmt.Errorf("observe member %s: not observed: %w", target, err)
+	}
+	if open.detail != "" {
+		detail = open.detail + ", " + detail
+	}
+	if len(over.fail) > 0 {
+		return cutover.Observation{Detail: detail, Doomed: "still open: " + strings.Join(over.fail, ", ")}, nil
+	}
+	if open.open > 0 {
+		state = ""
+	}
+	var warnings []string
+	if open.left != "" {
+		warnings = append(warnings, "connections that came through no load balancer were still open and are cut when it stops: "+open.left+": name who may, in strategy.drain.checkers")
+	}
+	if cut := over.warning(); cut != "" {
+		warnings = append(warnings, cut)
+	}
+	return cutover.Observation{
+		State: state, Detail: detail, Warning: strings.Join(warnings, "; "), Stragglers: state == "", Cut: over.n,
+	}, nil
+}
