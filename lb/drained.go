@@ -35,6 +35,18 @@ func (m *Members) drained(ctx context.Context, target string, seen sighting, sti
 	if open.open > 0 {
 		state = ""
 	}
+	if state == cutover.Drained && m.cfg.InFlight != nil && !d.entering {
+		n, told, err := m.cfg.InFlight(ctx, target)
+		if err != nil {
+			return cutover.Observation{}, fmt.Errorf("observe member %s: not observed: %w", target, err)
+		}
+		if told {
+			detail = fmt.Sprintf("product: %d, %s", n, detail)
+		}
+		if n > 0 {
+			state = ""
+		}
+	}
 	var warnings []string
 	if open.left != "" {
 		warnings = append(warnings, "connections that came through no load balancer were still open and are cut when it stops: "+open.left+": name who may, in strategy.drain.checkers")

@@ -34,7 +34,10 @@ type Config struct {
 	Fleet func() (names []string, least int)
 	// Sockets is the proof beside the balancers' word that nothing is in flight.
 	Sockets Sockets
-	Now     func() time.Time
+	// InFlight is the product's own figure of the requests that a target works on; told is false when it has none. May
+	// be nil.
+	InFlight func(ctx context.Context, target string) (n int, told bool, err error)
+	Now      func() time.Time
 }
 
 // Members is the member ladder. It implements cutover.Resource, so one goroutine at a time calls Set, Observe and

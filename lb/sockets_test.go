@@ -167,3 +167,28 @@ func TestSocketsThatCannotBeSeenAreSaid(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// The product's own figure is asked last, and what it can't tell is no drain.
+func TestTheProductsFigure(t *testing.T) {
+	for name, test := range map[string]struct {
+		n    int
+		told bool
+		err  error
+		want cutover.State
+		say  string
+	}{
+		"nothing":       {0, true, nil, cutover.Drained, "product: 0, sockets: 0"},
+		"two":           {2, true, nil, "", "product: 2, sockets: 0"},
+		"has no figure": {0, false, nil, cutover.Drained, "sockets: 0"},
+		"can't tell":    {0, false, errors.New("timeout"), "", ""},
+	} {
+		w := newWorld(maintained())
+		w.show(lacking)
+		w.sees()
+		w.cfg.InFlight = func(context.Context, string) (int, bool, error) { return test.n, test.told, test.err }
+		o, err := w.members(t).Observe(t.Context(), "gateway-1")
+		if o.State != test.want || !strings.HasPrefix(o.Detail, test.say) || (err != nil) != (test.err != nil) {
+			t.Errorf("%s: %+v, %v", name, o, err)
+		}
+	}
+}

@@ -41,7 +41,7 @@ func (s *site) newDriver() (driver.Driver, error) {
 	case "http":
 		return driver.NewHTTP(driver.HTTP{
 			Port: d.Port, ReadyPath: d.Ready, ReadyStatus: d.Expect, QuiescePath: d.Quiesce,
-			DonePath: d.Done, Containers: s.seenByDriver(),
+			DonePath: d.Done, CountPath: d.InFlight, Containers: s.seenByDriver(),
 		}), nil
 	default:
 		return driver.None{}, nil

@@ -156,7 +156,7 @@ func (s *site) newMembers(without []string) (*lb.Members, error) {
 		Services: services(c.Members), Balancers: balancers, Without: without,
 		Locate: func(ctx context.Context, target string) (cutover.Place, error) { return s.fleet.Locate(ctx, target) },
 		Agent:  func(string) lb.Intent { return agent },
-		Known:  s.known, Foreign: s.foreign, Sockets: s.sockets(), Fleet: s.inPlan, Classes: classes(c.Strategy.Drain.Classes),
+		Known:  s.known, Foreign: s.foreign, Sockets: s.sockets(), InFlight: s.inFlight, Fleet: s.inPlan, Classes: classes(c.Strategy.Drain.Classes),
 		Now: time.Now,
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cutover/cutover/cutover/config"
 	"github.com/cutover/cutover/cutover/docker"
+	"github.com/cutover/cutover/cutover/driver"
 	"github.com/cutover/cutover/lb"
 )
 
@@ -40,6 +41,19 @@ func (s *site) sockets() lb.Sockets {
 			return s.prefixes(ctx, peers)
 		},
 	}
+}
+
+// inFlight is the product's own figure, where it has one. A container that does not run has nothing in flight.
+func (s *site) inFlight(ctx context.Context, target string) (n int, told bool, err error) {
+	counter, ok := s.driver.(driver.Counter)
+	if !ok {
+		return 0, false, nil
+	}
+	place, err := s.fleet.Locate(ctx, target)
+	if err != nil || !place.Running {
+		return 0, false, err
+	}
+	return counter.InFlight(ctx, place)
 }
 
 func classes(said []config.Class) []lb.Class {

@@ -102,9 +102,10 @@ type Driver struct {
 	ClientIDs      string   `yaml:"client_ids"`       // shared: the messaging provider accepts one twice
 	Webhook        Webhook  `yaml:"webhook"`
 	Separate       Separate `yaml:"separate"`
-	Ready          string   `yaml:"ready"`  // http: path
-	Expect         int      `yaml:"expect"` // http: status of ready, default 200
-	Done           string   `yaml:"done"`   // http: path that answers 200 when quiesced
+	Ready          string   `yaml:"ready"`     // http: path
+	Expect         int      `yaml:"expect"`    // http: status of ready, default 200
+	Done           string   `yaml:"done"`      // http: path that answers 200 when quiesced
+	InFlight       string   `yaml:"in_flight"` // http: path that answers with the number of requests in flight
 }
 
 // Webhook is where API Gateway may call when it has quiesced.

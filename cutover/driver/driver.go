@@ -40,6 +40,12 @@ type Stopper interface {
 	Stopping(ctx context.Context, target string, place cutover.Place) error
 }
 
+// Counter is a driver whose product tells how many requests it works on that came through the load balancers.
+type Counter interface {
+	// InFlight is that number; told is false when this product does not tell.
+	InFlight(ctx context.Context, place cutover.Place) (n int, told bool, err error)
+}
+
 // Loader is a driver whose product tells which packages it has loaded.
 type Loader interface {
 	// Loaded reports whether a product answers and has these packages enabled and loaded without an error. Its health,

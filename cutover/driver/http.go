@@ -16,6 +16,7 @@ type HTTP struct {
 	ReadyStatus int    // default 200
 	QuiescePath string // POST; empty: nothing to quiesce
 	DonePath    string // GET: 200 when quiescing is over
+	CountPath   string // GET: the number of requests in flight, as text; empty: it does not tell
 	Containers  Containers
 
 	client  func() *http.Client
@@ -42,6 +43,28 @@ func (d *HTTP) Ready(ctx context.Context, _ string, place cutover.Place) (bool, 
 		return false, d.ReadyPath + ": " + brief(err), nil
 	}
 	return got.status == d.ReadyStatus, fmt.Sprintf("%s: %d", d.ReadyPath, got.status), nil
+}
+
+// InFlight implements Counter.
+func (d *HTTP) InFlight(ctx context.Context, place cutover.Place) (n int, told bool, err error) {
+	if d.CountPath == "" {
+		return 0, false, nil
+	}
+	at, err := endpointAt(d.client(), "http", place, d.Port, "", "")
+	if err != nil {
+		return 0, false, err
+	}
+	got, err := at.call(ctx, http.MethodGet, d.CountPath, nil)
+	if err == nil && got.status != http.StatusOK {
+		err = fmt.Errorf("%s", got.why())
+	}
+	if err == nil {
+		err = got.decode(&n)
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("ask %s for the requests in flight: %w", d.CountPath, err)
+	}
+	return n, true, nil
 }
 
 // Procedure has quiesced where a URL for it is configured.

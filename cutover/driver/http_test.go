@@ -86,3 +86,22 @@ func placeOf(t *testing.T, server string) cutover.Place {
 	}
 	return cutover.Place{ID: "1", Running: true, Address: u.Hostname(), Published: map[int]int{8080: port}}
 }
+
+func TestHTTPCountsWhatIsInFlight(t *testing.T) {
+	for answer, test := range map[string]struct {
+		path string
+		n    int
+		told bool
+		err  bool
+	}{"3\n": {"/busy", 3, true, false}, "0": {"/busy", 0, true, false}, "": {"", 0, false, false}, "many": {"/busy", 0, false, true}, "404": {"/other", 0, false, true}} {
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /busy", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) })
+		server := httptest.NewServer(mux)
+		d := driver.NewHTTP(driver.HTTP{Port: 8080, ReadyPath: "/healthz", CountPath: test.path})
+		n, told, err := d.InFlight(t.Context(), placeOf(t, server.URL))
+		if n != test.n || told != test.told || (err != nil) != test.err {
+			t.Errorf("%q: %d, %t, %v", answer, n, told, err)
+		}
+		server.Close()
+	}
+}
