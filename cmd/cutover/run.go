@@ -39,6 +39,11 @@ type rollout struct {
 func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
 	signals := watchSignals(r.wake)
 	defer signals.stop()
+	watching, unwatch := context.WithCancel(context.WithoutCancel(ctx))
+	defer unwatch()
+	for _, member := range r.config.Members {
+		go r.consul.Watch(watching, member.Service, func() { poke(r.wake) })
+	}
 	remembering := &remembering{Session: session, last: r.journal}
 	r.begin(r.journal.Plan, remembering)
 	earlier := len(r.journal.History)

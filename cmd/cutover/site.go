@@ -34,6 +34,7 @@ type site struct {
 	fleet     *docker.Fleet
 	driver    driver.Driver
 	members   *lb.Members
+	consul    *consul.Agent
 	balancers []lb.Balancer
 	builder   func(context.Context) (*image.Build, error) // nil when there is nothing to build
 	trials    func(context.Context, image.TrialSpec) (*image.Trial, error)
@@ -143,6 +144,7 @@ func (s *site) newMembers(without []string) (*lb.Members, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.consul = agent
 	var balancers []lb.Balancer
 	for _, b := range c.LoadBalancers {
 		balancer, err := newBalancer(c, b)
