@@ -232,6 +232,7 @@ func (b *builder) leave(pairs []Pair) {
 	b.add(Step{
 		Kind: Member, Targets: old, From: Serving, To: Drained,
 		Cause: "no lb worker can reach it, nothing in flight", Timeout: t.Drain, UndoTimeout: t.Join, OnTimeout: t.OnDrainTimeout,
+		Hold: b.spec.Strategy.Hold,
 	})
 	b.add(Step{
 		Kind: Member, Targets: old, From: Drained, To: Out,

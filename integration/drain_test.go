@@ -43,6 +43,7 @@ func TestDrainOfABusyNode(t *testing.T) {
 			load := s.traffic()
 			run := s.begin("apply", "--yes", "--report", "report.json")
 			s.await(time.Minute, "the drain", func() bool { return drains(s.journal(), s.fleet[0]) })
+			s.await(10*time.Second, "the connections to be looked at", func() bool { return (s.helpers() > 0) == (len(prefix) > 0) })
 			slow := make(chan int, 1)
 			go func() { slow <- s.request(http.MethodGet, "http://"+at+"/gateway/slow?sleep=2s", "") }()
 			got := s.finish(run)
@@ -116,6 +117,14 @@ func (s *stack) scrape(url string) (end func() int) {
 		}
 	}()
 	return func() int { close(stop); return <-done }
+}
+
+// helpers counts the helper containers.
+func (s *stack) helpers() int {
+	s.Helper()
+	all, err := s.engine.ContainerList(s.Context(), container.ListOptions{Filters: filters.NewArgs(filters.Arg("label", docker.LabelHelper))})
+	s.must(err)
+	return len(all)
 }
 
 // hasNoHelpers asserts that no helper container is left, nor the image that they were made from.

@@ -15,6 +15,7 @@ func TestRolloutBehindAStatsPage(t *testing.T) {
 		page = c["load_balancers"].([]config)[1]
 		delete(page, "master")
 		page["user"], page["password_env"] = "ops", "STATS_TEST_PASSWORD"
+		page["settle"] = "2s"
 	}})
 	page["stats"] = "http://" + s.address(s.name+"-lb-2") + ":8404/stats;csv"
 	s.writeConfig()

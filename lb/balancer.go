@@ -25,7 +25,7 @@ type Balancer interface {
 // View is one balancer at one moment.
 type View struct {
 	Blind   bool          // nothing can be seen: Workers is empty
-	Settle  time.Duration // for Blind: how long after the registry's change it is taken to agree
+	Settle  time.Duration // how long after the registry's change what can't be seen of it is taken to agree
 	Workers []Worker      // at least one that is not Old, unless Blind
 	Partial string        // not empty: what is never looked into, by an explicit choice in the configuration
 	// Uncounted: it does not tell what is in flight to a server, so that the member's own connections have to.

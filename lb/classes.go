@@ -25,9 +25,9 @@ type overdue struct {
 	n    int // connections that are cut
 }
 
-func (o *overdue) add(c Class, where string, n int) {
+func (o *overdue) add(c Class, where string, n int, goingBack bool) {
 	text := fmt.Sprintf("%d %s (%s)", n, c.Name, where)
-	if c.Fail {
+	if c.Fail && !goingBack { // a way back that fails has no way back
 		o.fail = append(o.fail, fmt.Sprintf("%s after %s", text, c.Budget))
 		return
 	}
@@ -78,7 +78,7 @@ func (m *Members) excuse(seen sighting, after time.Duration) (sighting, overdue)
 				if n == 0 || !over {
 					continue
 				}
-				left.add(c, v.balancerName+" worker "+w.ID, n)
+				left.add(c, v.balancerName+" worker "+w.ID, n, m.goingBack())
 				w.Servers[k].Sessions, w.Servers[k].Queue = 0, 0
 			}
 			v.view.Workers[j] = w

@@ -62,6 +62,17 @@ func TestClassesHaveBudgetsOfTheirOwn(t *testing.T) {
 			}
 		})
 	}
+	// A way back has no way back: then it is cut.
+	back := newWorld(maintained())
+	back.sees()
+	back.lb1.View, back.lb2.View = worker(at("api", 2)), lacking
+	back.cfg.Classes, back.cfg.Back = []lb.Class{fail}, func() bool { return true }
+	m := back.members(t)
+	observe(t, m)
+	back.now = back.now.Add(time.Minute)
+	if o := observe(t, m); o.State != cutover.Drained || o.Cut != 2 || o.Doomed != "" {
+		t.Errorf("going back: %+v", o)
+	}
 	w := newWorld()
 	w.cfg.Classes = []lb.Class{{Name: "x", Service: "other"}}
 	if _, err := lb.New(w.cfg); err == nil {

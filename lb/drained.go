@@ -43,13 +43,14 @@ func (m *Members) drained(ctx context.Context, target string, seen sighting, sti
 		if told {
 			detail = fmt.Sprintf("product: %d, %s", n, detail)
 		}
-		if n > 0 {
+		if n > over.n { // those that are cut may be among them
 			state = ""
 		}
 	}
 	var warnings []string
 	if open.left != "" {
-		warnings = append(warnings, "connections that came through no load balancer were still open and are cut when it stops: "+open.left+": name who may, in strategy.drain.checkers")
+		warnings = append(warnings, "connections from addresses that nobody has named were still open and are cut when it stops: "+open.left+
+			": a load balancer's or Docker's proxy belongs in load_balancers[].from, a health check or scraper in strategy.drain.checkers")
 	}
 	if cut := over.warning(); cut != "" {
 		warnings = append(warnings, cut)

@@ -20,6 +20,9 @@ func (m *Members) enough(ctx context.Context, target string) error {
 		return err
 	}
 	names, least := m.cfg.Fleet()
+	if m.goingBack() {
+		least = min(least, 1) // what is out for reasons of its own must not keep the fleet from being what it was
+	}
 	serving := 0
 	var missing []string
 	for _, name := range names {

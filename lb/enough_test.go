@@ -14,12 +14,15 @@ import (
 func TestNeverFewerThanMayBe(t *testing.T) {
 	second := passing()
 	second.ID, second.Address = "gw-2", "10.0.0.2"
+	back := func(w *world) { w.cfg.Back = func() bool { return true } }
 	for _, c := range []struct {
 		name   string
 		least  int
 		change func(*world)
 		want   string // part of the error
 	}{
+		{"going back, with one other", 3, back, ""},
+		{"going back, with no other", 3, func(w *world) { back(w); delete(w.intent.Regs, "gw-2") }, "only 0 others"},
 		{"enough", 1, func(*world) {}, ""},
 		{"none needed", 0, func(w *world) { delete(w.intent.Regs, "gw-2") }, ""},
 		{"not enough", 2, func(*world) {}, "only 1 others serve, and at least 2 must"},

@@ -32,6 +32,10 @@ type Config struct {
 	Classes []Class
 	// Fleet names all members, and tells how many must go on serving whenever one is taken out. May be nil.
 	Fleet func() (names []string, least int)
+	// New reports whether a target was made by this run, so that nobody can have been sent to it before it was
+	// registered. Back reports whether the run goes back. Both may be nil.
+	New  func(target string) bool
+	Back func() bool
 	// Sockets is the proof beside the balancers' word that nothing is in flight.
 	Sockets Sockets
 	// InFlight is the product's own figure of the requests that a target works on; told is false when it has none. May
@@ -110,3 +114,5 @@ func (m *Members) leftOut(balancerName string) bool {
 func (s Service) via(balancerName string) bool {
 	return len(s.Via) == 0 || slices.Contains(s.Via, balancerName)
 }
+
+func (m *Members) goingBack() bool { return m.cfg.Back != nil && m.cfg.Back() }

@@ -3,6 +3,7 @@ package lb
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -21,6 +22,9 @@ func (m *Members) Observe(ctx context.Context, target string) (cutover.Observati
 	}
 	m.measure(target, seen, now)
 	still := now.Sub(m.since[target].at)
+	if d := m.drains[target]; d != nil && d.entering {
+		still = math.MaxInt64 // nobody was ever sent to it
+	}
 	if seen.stragglers(still) {
 		return m.drained(ctx, target, seen, still)
 	}

@@ -78,7 +78,7 @@ func (m *Members) drain(ctx context.Context, target string, members []member) er
 	if err != nil {
 		return err
 	}
-	if !registered {
+	if !registered && m.cfg.New != nil && m.cfg.New(target) {
 		m.draining(target).entering = true
 	}
 	return m.maintain(ctx, target, members, fresh)

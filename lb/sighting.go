@@ -45,6 +45,9 @@ func (s sighting) judge(still time.Duration, notes map[string]string) (cutover.S
 			continue
 		}
 		agree, detail := s.put(v, question)
+		if rest := v.view.Settle - still; agree && s.intent == cutover.Drained && rest > 0 {
+			agree, detail = false, "what can't be seen of it settles in "+rest.Round(100*time.Millisecond).String()
+		}
 		if !agree {
 			state = ""
 			if note := notes[v.balancerName]; note != "" && s.intent == cutover.Drained {
@@ -119,7 +122,7 @@ func (s sighting) stragglers(still time.Duration) bool {
 		return false
 	}
 	for _, v := range s.views {
-		if v.view.Blind && still < v.view.Settle {
+		if still < v.view.Settle {
 			return false
 		}
 		if left, _ := s.put(v, View.left); !left {

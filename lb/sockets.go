@@ -26,13 +26,13 @@ type Sockets struct {
 	// the balancers had left. It is counted for the peer's address: a scraper's connections come and go.
 	Others time.Duration
 	// Idle is after how long without a question a connection that keeps quiet is taken for an idle one, of a pool, whoever's
-	// it is. It must be longer than any answer may pause.
+	// it is; 0: never. It must be longer than any request may take.
 	Idle time.Duration
 }
 
 // draining is what is remembered of a target on its way to drained.
 type draining struct {
-	entering bool                     // it was not registered before: nobody can have been sent to it
+	entering bool                     // a new one that was not registered before: nobody can have been sent to it
 	left     time.Time                // when it was first seen that no balancer sends it anything new
 	others   map[netip.Addr]time.Time // peers, and when they were first seen
 	sockets  []cutover.Socket         // as they were at
@@ -50,21 +50,17 @@ const (
 	socketsBefore  = time.Second
 )
 
-// open lists a target's connections, and finds out who the peers are, anew when the last list is too old.
-func (m *Members) open(ctx context.Context, target string, seen sighting, every time.Duration) ([]cutover.Socket, whose, error) {
+// list lists a target's connections, and finds out who the peers are.
+func (m *Members) list(ctx context.Context, target string, seen sighting) (err error) {
 	d := m.draining(target)
-	if now := m.cfg.Now(); d.looked.IsZero() || now.Sub(d.looked) >= every {
-		sockets, err := m.cfg.Sockets.Open(ctx, target)
-		if err != nil {
-			return nil, nil, err
-		}
-		peers, err := m.peers(ctx, seen)
-		if err != nil {
-			return nil, nil, err
-		}
-		d.sockets, d.whose, d.looked = sockets, peers, now
+	if d.sockets, err = m.cfg.Sockets.Open(ctx, target); err != nil {
+		return err
 	}
-	return d.sockets, d.whose, nil
+	if d.whose, err = m.peers(ctx, seen); err != nil {
+		return err
+	}
+	d.looked = m.cfg.Now()
+	return nil
 }
 
 func (m *Members) draining(target string) *draining {
@@ -81,38 +77,64 @@ type traffic struct {
 	left   string // connections that are no longer waited for, for people
 }
 
-// connections looks at what a target has open once no balancer sends it anything new. Those of a balancer count unless
-// all its workers have said that they have none; those of others count for as long as their budget lasts.
+// connections looks at what a target has open once no balancer sends it anything new. A list that is not older than
+// every may say that something is open; that nothing is only a list of this moment says.
 func (m *Members) connections(ctx context.Context, target string, seen sighting, every time.Duration, over *overdue) (traffic, error) {
 	d := m.draining(target)
-	if m.cfg.Sockets.Open == nil || d.entering {
+	if d.entering {
 		return traffic{}, nil
 	}
-	sockets, whose, err := m.open(ctx, target, seen, every)
+	if m.cfg.Sockets.Open == nil {
+		return traffic{}, seen.unproven(errors.New("strategy.drain.sockets is off"))
+	}
+	if !d.looked.IsZero() && m.cfg.Now().Sub(d.looked) < every {
+		was := *over
+		if still := m.traffic(d, &was); still.open > 0 {
+			*over = was
+			return still, nil
+		}
+	}
+	err := m.list(ctx, target, seen)
 	if errors.Is(err, errors.ErrUnsupported) {
-		return traffic{detail: "sockets: not seen (" + err.Error() + ")"}, nil
+		return traffic{detail: "sockets: not seen (" + err.Error() + ")"}, seen.unproven(err)
 	}
 	if err != nil {
 		return traffic{}, err
 	}
+	return m.traffic(d, over), nil
+}
+
+// unproven is an error where the members' own connections would have been the proof, and can't be it.
+func (s sighting) unproven(why error) error {
+	for _, v := range s.views {
+		if v.view.uncounted() && !v.view.Blind { // of a blind one nothing is proved, which the plan says
+			return fmt.Errorf("%s does not tell what is in flight, and the container's own connections can't either: %w", v.balancerName, why)
+		}
+	}
+	return nil
+}
+
+// traffic tells the listed connections apart. Those of a balancer count unless all its workers have said that they have
+// none; those of others count for as long as their budget lasts.
+func (m *Members) traffic(d *draining, over *overdue) traffic {
 	now := m.cfg.Now()
 	var waited, left []string
-	for _, s := range sockets {
+	for _, s := range d.sockets {
 		i := slices.IndexFunc(m.cfg.Services, func(service Service) bool { return service.Port == s.Port })
 		if i < 0 {
 			continue
 		}
-		name, counts := whose(s.Peer.Addr())
+		name, counts := d.whose(s.Peer.Addr())
 		class, late := m.class("", m.cfg.Services[i].Name, now.Sub(d.left))
 		switch {
-		case m.cfg.Sockets.Idle > 0 && s.Quiet >= m.cfg.Sockets.Idle:
-		case late && (counts || name == ""):
-			over.add(class, s.Peer.String(), 1)
-		case class.Name != "" && name == "":
+		case name != "" && !counts:
+		case late:
+			over.add(class, s.Peer.String(), 1, m.goingBack())
+		case class.Name != "":
 			waited = append(waited, s.Peer.String())
-		case name != "" && counts:
-			waited = append(waited, name+" "+s.Peer.String())
+		case m.cfg.Sockets.Idle > 0 && s.Quiet >= m.cfg.Sockets.Idle:
 		case name != "":
+			waited = append(waited, name+" "+s.Peer.String())
 		default:
 			first, known := d.others[s.Peer.Addr()]
 			if !known {
@@ -130,7 +152,7 @@ func (m *Members) connections(ctx context.Context, target string, seen sighting,
 	if len(waited) > 0 {
 		seenNow.detail = fmt.Sprintf("sockets: %d (%s)", len(waited), several(waited))
 	}
-	return seenNow, nil
+	return seenNow
 }
 
 // several names the first of many.
@@ -167,13 +189,13 @@ func (m *Members) peers(ctx context.Context, seen sighting) (whose, error) {
 		}
 		known = append(known, peer{v.balancerName, v.view.uncounted(), from})
 	}
-	return func(address netip.Addr) (string, bool) {
-		for _, p := range known {
-			if slices.ContainsFunc(p.from, func(prefix netip.Prefix) bool { return prefix.Contains(address) }) {
-				return p.name, p.counts
+	return func(address netip.Addr) (name string, counts bool) {
+		for _, p := range known { // several may share a machine: what counts for one of them counts
+			if slices.ContainsFunc(p.from, func(prefix netip.Prefix) bool { return prefix.Contains(address) }) && (name == "" || p.counts) {
+				name, counts = p.name, p.counts
 			}
 		}
-		return "", false
+		return name, counts
 	}, nil
 }
 

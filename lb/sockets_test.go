@@ -128,23 +128,26 @@ func TestSocketsAreLookedAtWhenTheyMatter(t *testing.T) {
 		regs   []lb.Registration
 		view   lb.View
 		before func(*lb.Members)
+		isNew  bool
 		looks  bool
 	}{
-		"serving":      {[]lb.Registration{passing()}, running(lb.Up, 0), nil, false},
-		"not left yet": {[]lb.Registration{maintained()}, running(lb.Up, 0), nil, false},
-		"left":         {[]lb.Registration{maintained()}, lacking, nil, true},
-		"a new one":    {nil, lacking, func(m *lb.Members) { _ = m.Set(t.Context(), "gateway-1", cutover.Drained) }, false},
+		"serving":                       {[]lb.Registration{passing()}, running(lb.Up, 0), nil, false, false},
+		"not left yet":                  {[]lb.Registration{maintained()}, running(lb.Up, 0), nil, false, false},
+		"left":                          {[]lb.Registration{maintained()}, lacking, nil, false, true},
+		"a new one":                     {nil, lacking, func(m *lb.Members) { _ = m.Set(t.Context(), "gateway-1", cutover.Drained) }, true, false},
+		"an old one that Consul forgot": {nil, lacking, func(m *lb.Members) { _ = m.Set(t.Context(), "gateway-1", cutover.Drained) }, false, true},
 		"asked a 2nd time": {nil, lacking, func(m *lb.Members) {
 			_ = m.Set(t.Context(), "gateway-1", cutover.Drained)
 			_ = m.Set(t.Context(), "gateway-1", cutover.Drained)
-		}, false},
-		"an old one, asked": {[]lb.Registration{maintained()}, lacking, func(m *lb.Members) { _ = m.Set(t.Context(), "gateway-1", cutover.Drained) }, true},
+		}, true, false},
+		"an old one, asked": {[]lb.Registration{maintained()}, lacking, func(m *lb.Members) { _ = m.Set(t.Context(), "gateway-1", cutover.Drained) }, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			looked = 0
 			w := newWorld(test.regs...)
 			w.show(test.view)
 			failing(w)
+			w.cfg.New = func(string) bool { return test.isNew }
 			m := w.members(t)
 			if test.before != nil {
 				test.before(m)
@@ -165,6 +168,58 @@ func TestSocketsThatCannotBeSeenAreSaid(t *testing.T) {
 	}
 	if o := observe(t, w.members(t)); o.State != cutover.Drained || !strings.Contains(o.Detail, "sockets: not seen") {
 		t.Errorf("%+v", o)
+	}
+}
+
+// Two that share an address: what counts for one of them counts.
+func TestPeersThatShareAnAddress(t *testing.T) {
+	w := newWorld(maintained())
+	w.show(lacking)
+	w.sees("10.0.2.1:1") // a checker, and lb-2 on the same machine
+	w.lb2.View.Uncounted = true
+	w.cfg.Sockets.From = func(context.Context, string) ([]netip.Prefix, error) {
+		return []netip.Prefix{netip.MustParsePrefix("10.0.2.1/32")}, nil
+	}
+	if o := observe(t, w.members(t)); o.State != "" || !strings.Contains(o.Detail, "lb-2 10.0.2.1:1") {
+		t.Errorf("%+v", o)
+	}
+}
+
+// That nothing is open only a list of this moment says; an older one may say that something is.
+func TestAListThatIsOldProvesNothing(t *testing.T) {
+	w := newWorld(maintained())
+	w.show(lacking)
+	w.sees()
+	w.lb2.View.Uncounted = true
+	var open []cutover.Socket
+	w.cfg.Sockets.Open = func(context.Context, string) ([]cutover.Socket, error) { return open, nil }
+	m := w.members(t)
+	if o := observe(t, m); o.State != cutover.Drained {
+		t.Fatalf("%+v", o)
+	}
+	open = []cutover.Socket{{Port: 5555, Peer: netip.MustParseAddrPort("10.0.1.2:1")}}
+	w.now = w.now.Add(time.Millisecond)
+	if o := observe(t, m); o.State != "" {
+		t.Errorf("a connection that is new: %+v", o)
+	}
+}
+
+// Where a balancer can't tell what is in flight, and the connections can't be seen either, nothing is drained.
+func TestWithoutAnyProofNothingIsDrained(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"off": func(w *world) { w.cfg.Sockets.Open = nil },
+		"unsupported": func(w *world) {
+			w.cfg.Sockets.Open = func(context.Context, string) ([]cutover.Socket, error) { return nil, errors.ErrUnsupported }
+		},
+	} {
+		w := newWorld(maintained())
+		w.show(lacking)
+		w.sees()
+		w.lb2.View.Uncounted = true
+		change(w)
+		if o, err := w.members(t).Observe(t.Context(), "gateway-1"); err == nil || o.State != "" {
+			t.Errorf("%s: %+v, %v", name, o, err)
+		}
 	}
 }
 

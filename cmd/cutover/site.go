@@ -158,7 +158,7 @@ func (s *site) newMembers(without []string) (*lb.Members, error) {
 		Services: services(c.Members), Balancers: balancers, Without: without,
 		Locate: func(ctx context.Context, target string) (cutover.Place, error) { return s.fleet.Locate(ctx, target) },
 		Agent:  func(string) lb.Intent { return agent },
-		Known:  s.known, Foreign: s.foreign, Sockets: s.sockets(), InFlight: s.inFlight, Fleet: s.inPlan, Classes: classes(c.Strategy.Drain.Classes),
+		Known:  s.known, Foreign: s.foreign, Sockets: s.sockets(), InFlight: s.inFlight, Fleet: s.inPlan, New: s.isNew, Back: s.goesBack, Classes: classes(c.Strategy.Drain.Classes),
 		Now: time.Now,
 	})
 }
@@ -180,7 +180,7 @@ func newBalancer(c config.Config, b config.LoadBalancer) (lb.Balancer, error) {
 	}
 	return haproxy.New(haproxy.Config{
 		Name: b.Name, Stats: b.Stats, Master: b.Master, Backend: b.Backend, FollowsRuntime: b.Follows == "runtime",
-		User: b.User, Password: password, CAFile: c.Path(b.CAFile), Insecure: b.Insecure,
+		User: b.User, Password: password, CAFile: c.Path(b.CAFile), Insecure: b.Insecure, Settle: b.Settle.Std(),
 	})
 }
 

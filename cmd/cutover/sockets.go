@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -86,12 +87,12 @@ func (s *site) prefixes(ctx context.Context, peers []config.Peer) ([]netip.Prefi
 // surveySockets tells what keeps a node's connections from being looked at, where that is required.
 func (s *site) surveySockets(ctx context.Context, nodeName string) error {
 	how := s.sockets()
-	if how.Open == nil {
-		return nil
-	}
 	why := s.socketsRequired()
 	if why == "" {
 		return nil
+	}
+	if how.Open == nil {
+		return fmt.Errorf("strategy.drain.sockets is off, but %s: use auto", why)
 	}
 	_, err := how.Open(ctx, nodeName)
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -106,8 +107,8 @@ func (s *site) socketsRequired() string {
 		return "strategy.drain.sockets is require"
 	}
 	for _, b := range s.config.LoadBalancers {
-		if b.OnPage() {
-			return b.Name + " shows nothing but its stats page, so only the members' own connections tell when a drain is over"
+		if b.OnPage() || b.Follows == "runtime" || b.Kind == "nginx" || b.Kind == "traefik" || b.Kind == "fabio" {
+			return b.Name + " does not tell what is in flight, so only the members' own connections tell when a drain is over"
 		}
 	}
 	return ""
@@ -120,15 +121,19 @@ func (s *site) closeFleet(ctx context.Context) error {
 	return s.fleet.Close(ctx)
 }
 
-// surveyPeers names containers of the configuration that are not there.
+// surveyPeers names containers of the configuration that are not there, or that have no address to be known by.
 func (s *site) surveyPeers(ctx context.Context) (found []finding) {
 	look := func(key string, peer config.Peer) {
 		if peer.Container() == "" {
 			return
 		}
-		_, there, err := s.fleet.Addresses(ctx, peer.Container())
-		if err == nil && !there {
+		addresses, there, err := s.fleet.Addresses(ctx, peer.Container())
+		switch {
+		case err != nil:
+		case !there:
 			err = fmt.Errorf("%s: there is no container %s", key, peer.Container())
+		case len(addresses) == 0:
+			err = fmt.Errorf("%s: container %s has no address of its own (it does not run, or is on its host's network): give the address by which the members see it", key, peer.Container())
 		}
 		if err != nil {
 			found = append(found, finding{err: err})
@@ -143,6 +148,18 @@ func (s *site) surveyPeers(ctx context.Context) (found []finding) {
 		}
 	}
 	return found
+}
+
+// warmSockets makes what connections are looked at through, where that takes longer than a look may. What fails is said
+// when it matters.
+func (s *site) warmSockets(ctx context.Context) {
+	how := s.sockets()
+	if how.Open == nil || len(s.plan.Pairs) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	_, _ = how.Open(ctx, s.plan.Pairs[0].Old)
 }
 
 // newSocketsHelper is what a helper container runs; people do not.

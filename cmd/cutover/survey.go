@@ -199,6 +199,10 @@ func (s *site) known(target string) []lb.Registration {
 	return fresh
 }
 
+func (s *site) isNew(target string) bool { return s.plan.Old(target) != "" }
+
+func (s *site) goesBack() bool { return s.session != nil && s.session.last.Direction == cutover.Back }
+
 // inPlan names all containers of the plan, and tells how many must go on serving.
 func (s *site) inPlan() (names []string, least int) {
 	for _, peer := range s.peers("") {

@@ -35,6 +35,9 @@ func (c Config) kindProblems(say sayer, oneOf func(key, value string, allowed ..
 	case "haproxy":
 		c.haproxyProblems(say, key, lb)
 		oneOf(key+".follows", lb.Follows, "reload", "runtime")
+		if lb.Follows == "runtime" && len(lb.Sources()) == 0 {
+			say(key+".from", "missing: with follows: runtime the members' own connections tell what is in flight, and HAProxy's must be told from others")
+		}
 	case "nginx":
 		if !isPlainURL(lb.Members) {
 			say(key+".members", "it must be the URL where nginx's workers say what they run, such as http://10.0.0.6:8081/cutover/members, without a user, a password or a query")
@@ -87,6 +90,9 @@ func (c Config) pageProblems(say sayer, key string, lb LoadBalancer) {
 	}
 	if len(lb.Sources()) == 0 {
 		say(key+".from", "missing: a stats page does not tell from which address HAProxy connects to the containers; its connections must be told from others")
+	}
+	if lb.Settle <= 0 {
+		say(key+".settle", "missing: a stats page shows no old workers: how long may one go on with idle clients after a reload? HAProxy's timeout http-keep-alive, or hard-stop-after")
 	}
 	if (lb.User == "") != (lb.PasswordFile == "" && lb.PasswordEnv == "") || (lb.PasswordFile != "" && lb.PasswordEnv != "") {
 		say(key, "give user together with either password_file or password_env, or neither")

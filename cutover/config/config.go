@@ -190,7 +190,7 @@ type Drain struct {
 	Sockets  string   `yaml:"sockets"`
 	Checkers []string `yaml:"checkers"` // whose connections never count: see Peer
 	Others   Duration `yaml:"others"`   // for how long those of anybody else who is no load balancer are waited for
-	Idle     Duration `yaml:"idle"`     // after how long without a question a connection is taken for an idle one
+	Idle     Duration `yaml:"idle"`     // after how long without a question a connection is taken for an idle one; default: never
 	Classes  []Class  `yaml:"classes"`
 }
 
@@ -252,7 +252,6 @@ func (c Config) withDefaults() Config {
 	setDefault(&s.Drain.OnTimeout, "fail")
 	setDefault(&s.Drain.Sockets, "auto")
 	setDefault(&s.Drain.Others, Duration(10*time.Second))
-	setDefault(&s.Drain.Idle, Duration(time.Minute))
 	setDefault(&s.Timeouts.Create, Duration(time.Minute))
 	setDefault(&s.Timeouts.Start, Duration(6*time.Minute))
 	setDefault(&s.Timeouts.Join, Duration(time.Minute))

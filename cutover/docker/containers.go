@@ -24,6 +24,7 @@ type Containers struct {
 	killed  map[string]bool      // this process had to send SIGKILL
 	keeps   map[string]*keeping  // exports under way
 	gone    map[string]string    // what was in the stores of new containers that were removed
+	spared  map[string]bool      // whose stores were seen to be empty
 	carried map[string]bool      // new containers that have got what they must not start without
 
 	// Starting is asked of a new container that runs, again and again until it is seen healthy: what must be so before
@@ -35,7 +36,7 @@ type Containers struct {
 // NewContainers moves the containers of one plan. stopAskedAt is the latest moment at which a running target may have
 // been asked to stop, as the journal knows it: a request to stop can't be taken back.
 func NewContainers(fleet *Fleet, plan cutover.Plan, stopAskedAt func(target string) time.Time, now func() time.Time) *Containers {
-	return &Containers{Fleet: fleet, plan: plan, asked: stopAskedAt, now: now, started: map[string]bool{}, signals: map[string]time.Time{}, killed: map[string]bool{}, carried: map[string]bool{}, gone: map[string]string{}, keeps: map[string]*keeping{}}
+	return &Containers{Fleet: fleet, plan: plan, asked: stopAskedAt, now: now, started: map[string]bool{}, signals: map[string]time.Time{}, killed: map[string]bool{}, carried: map[string]bool{}, gone: map[string]string{}, spared: map[string]bool{}, keeps: map[string]*keeping{}}
 }
 
 // Set asks for one rung: create, start, stop or remove. It may be repeated; what is done already is left alone.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -26,8 +27,8 @@ const LabelHelper = "io.cutover.helper"
 const HelperVerb = "sockets-helper"
 
 // helpers look at connections from a container of their own that shares a container's network: this program alone,
-// without privileges. A helper ends with the connection of its controller, and is removed by the engine then, so that
-// a killed controller leaves none.
+// without privileges. A helper ends with the connection of its controller, and is removed by the engine then; one that
+// was never started is removed by the next look.
 type helpers struct {
 	engine *client.Client
 	mu     sync.Mutex
@@ -36,46 +37,58 @@ type helpers struct {
 }
 
 type helper struct {
-	containerID string
-	stream      io.Closer
-	ask         io.Writer
-	answers     *json.Decoder
+	life    string // of the container that is looked at: its next one has another network
+	name    string
+	conn    net.Conn
+	from    *io.PipeReader
+	answers *json.Decoder
+}
+
+// close ends a helper: it sees the end of its questions, and the engine removes it.
+func (o *helper) close() {
+	_ = o.conn.Close()
+	_ = o.from.Close()
 }
 
 // read asks the helper of a container, which is started when there is none.
-func (h *helpers) read(ctx context.Context, containerID string) ([]cutover.Socket, error) {
+func (h *helpers) read(ctx context.Context, containerID, life string) ([]cutover.Socket, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	one := h.open[containerID]
-	if one == nil {
-		var err error
-		if one, err = h.start(ctx, containerID); err != nil {
+	if one == nil || one.life != life {
+		fresh, err := h.start(ctx, containerID, life)
+		if err != nil {
 			return nil, fmt.Errorf("by a helper container: %w", err)
 		}
-		h.open[containerID] = one
+		h.open[containerID], one = fresh, fresh
 	}
 	sockets, err := one.sockets(ctx)
 	if err != nil {
-		delete(h.open, containerID)
-		return nil, errors.Join(fmt.Errorf("by helper container %s: %w", shortID(one.containerID), err), one.stream.Close())
+		one.close()
+		one.life = "" // the next question starts another one
+		return nil, fmt.Errorf("by helper container %s: %w", one.name, err)
 	}
 	return sockets, nil
 }
 
 // sockets asks once. It blocks until the answer is there or the context ends.
 func (o *helper) sockets(ctx context.Context) (all []cutover.Socket, err error) {
-	stop := context.AfterFunc(ctx, func() { _ = o.stream.Close() })
+	stop := context.AfterFunc(ctx, o.close)
 	defer stop()
-	if _, err := io.WriteString(o.ask, "\n"); err != nil {
+	if _, err := io.WriteString(o.conn, "\n"); err != nil {
 		return nil, err
 	}
 	return all, o.answers.Decode(&all)
 }
 
-// start makes the image, if need be, and the helper.
-func (h *helpers) start(ctx context.Context, containerID string) (_ *helper, err error) {
+// start makes the image, if need be, and the helper, in place of any that is left over.
+func (h *helpers) start(ctx context.Context, containerID, life string) (_ *helper, err error) {
 	ref, err := h.image(ctx)
 	if err != nil {
+		return nil, err
+	}
+	name := "cutover-helper-" + shortID(containerID)
+	if err := h.remove(ctx, name); err != nil {
 		return nil, err
 	}
 	pids := int64(16)
@@ -86,18 +99,16 @@ func (h *helpers) start(ctx context.Context, containerID string) (_ *helper, err
 		NetworkMode: container.NetworkMode("container:" + containerID), AutoRemove: true, ReadonlyRootfs: true,
 		CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"},
 		Resources: container.Resources{Memory: 64 << 20, PidsLimit: &pids},
-	}, &network.NetworkingConfig{}, nil, "")
-	if err != nil {
-		return nil, err
-	}
+	}, &network.NetworkingConfig{}, nil, name)
 	defer func() {
 		if err != nil {
-			removed := h.engine.ContainerRemove(context.WithoutCancel(ctx), created.ID, container.RemoveOptions{Force: true})
-			if !isNotFound(removed) {
-				err = errors.Join(err, removed)
-			}
+			err = errors.Join(err, h.remove(context.WithoutCancel(ctx), name))
 		}
 	}()
+	if err != nil {
+		h.ref = "" // somebody may have removed it
+		return nil, err
+	}
 	attached, err := h.engine.ContainerAttach(ctx, created.ID, container.AttachOptions{Stream: true, Stdin: true, Stdout: true})
 	if err != nil {
 		return nil, err
@@ -111,7 +122,15 @@ func (h *helpers) start(ctx context.Context, containerID string) (_ *helper, err
 		_, err := stdcopy.StdCopy(write, io.Discard, attached.Reader)
 		write.CloseWithError(errors.Join(err, io.EOF))
 	}()
-	return &helper{containerID: created.ID, stream: attached.Conn, ask: attached.Conn, answers: json.NewDecoder(read)}, nil
+	return &helper{life: life, name: name, conn: attached.Conn, from: read, answers: json.NewDecoder(read)}, nil
+}
+
+func (h *helpers) remove(ctx context.Context, name string) error {
+	err := h.engine.ContainerRemove(ctx, name, container.RemoveOptions{Force: true})
+	if err == nil || isNotFound(err) || cerrdefs.IsConflict(err) { // the engine may be removing it
+		return nil
+	}
+	return fmt.Errorf("remove helper container %s: %w", name, err)
 }
 
 // close ends all helpers, waits until the engine has removed them, and removes their image.
@@ -120,13 +139,13 @@ func (h *helpers) close(ctx context.Context) error {
 	defer h.mu.Unlock()
 	var failed []error
 	for id, one := range h.open {
-		_ = one.stream.Close()
-		removed, errs := h.engine.ContainerWait(ctx, one.containerID, container.WaitConditionRemoved)
+		one.close()
+		gone, errs := h.engine.ContainerWait(ctx, one.name, container.WaitConditionRemoved)
 		select {
-		case <-removed:
+		case <-gone:
 		case err := <-errs:
 			if !isNotFound(err) {
-				failed = append(failed, fmt.Errorf("remove helper container %s: %w", shortID(one.containerID), err))
+				failed = append(failed, fmt.Errorf("remove helper container %s: %w", one.name, err))
 			}
 		}
 		delete(h.open, id)

@@ -25,7 +25,7 @@ func (e *Fleet) Sockets(ctx context.Context, target string) ([]cutover.Socket, e
 	}
 	sockets, err := socketsHere(c.State.Pid, c.ID)
 	if errors.Is(err, errElsewhere) {
-		sockets, err = e.helpers.read(ctx, c.ID)
+		sockets, err = e.helpers.read(ctx, c.ID, c.State.StartedAt)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look at the connections of %s: %w", target, err)

@@ -52,13 +52,16 @@ func socketsIn(path string) ([]cutover.Socket, error) {
 // The states of linux/tcp_states.h that matter.
 const (
 	established = 1
+	closeWait   = 8
 	listening   = 10
 )
 
 func socketOf(one *netlink.InetDiagTCPInfoResp) (cutover.Socket, bool) {
 	s := one.InetDiagMsg
 	sending := s.State != listening && s.WQueue > 0 // a listener's is its backlog
-	if s.State != established && !sending {
+	// A client may have said that it has nothing more to ask, and wait for the answer.
+	asked := s.State == closeWait && one.TCPInfo != nil && quiet(one.TCPInfo) == 0
+	if s.State != established && !sending && !asked {
 		return cutover.Socket{}, false
 	}
 	peer, _ := netip.AddrFromSlice(s.ID.Destination)

@@ -54,7 +54,7 @@ func TestHelperAnswers(t *testing.T) {
 	read, answers := io.Pipe()
 	go func() { answers.CloseWithError(AnswerAsHelper(questions, answers)) }()
 	defer ask.Close()
-	one := &helper{stream: ask, ask: ask, answers: json.NewDecoder(read)}
+	one := &helper{conn: writing{ask}, from: read, answers: json.NewDecoder(read)}
 	port := server.Addr().(*net.TCPAddr).Port
 	look := func(peer netip.AddrPort) cutover.Socket {
 		sockets, err := one.sockets(t.Context())
@@ -76,7 +76,7 @@ func TestHelperAnswers(t *testing.T) {
 }
 
 func TestSocketsThatCount(t *testing.T) {
-	const finWait1, timeWait, closeWait = 4, 6, 8
+	const finWait1, timeWait = 4, 6
 	idle := &netlink.TCPInfo{Bytes_received: 9, Bytes_sent: 9, Last_data_recv: 5004, Last_data_sent: 5000}
 	for name, test := range map[string]struct {
 		state  uint8
@@ -94,6 +94,7 @@ func TestSocketsThatCount(t *testing.T) {
 		"an answer on its way":    {established, 9, idle, true, 0},
 		"the same, closed":        {finWait1, 9, nil, true, 0},
 		"closed":                  {closeWait, 0, idle, false, 0},
+		"asked, and half closed":  {closeWait, 0, &netlink.TCPInfo{Bytes_received: 9, Bytes_sent: 9, Last_data_recv: 5000, Last_data_sent: 5004}, true, 0},
 		"over":                    {timeWait, 0, nil, false, 0},
 		"without figures":         {established, 0, nil, true, 0},
 	} {
@@ -108,3 +109,13 @@ func TestSocketsThatCount(t *testing.T) {
 		}
 	}
 }
+
+// writing is the one half of a connection.
+type writing struct{ io.WriteCloser }
+
+func (writing) Read([]byte) (int, error)         { return 0, io.EOF }
+func (writing) LocalAddr() net.Addr              { return nil }
+func (writing) RemoteAddr() net.Addr             { return nil }
+func (writing) SetDeadline(time.Time) error      { return nil }
+func (writing) SetReadDeadline(time.Time) error  { return nil }
+func (writing) SetWriteDeadline(time.Time) error { return nil }

@@ -101,9 +101,16 @@ func outlives(c container.InspectResponse, p string) bool {
 // same, since the fleet is going back, and what its stores held is said.
 func (r *Containers) spare(ctx context.Context, c container.InspectResponse) error {
 	name := containerName(c)
+	if r.spared[name] {
+		return nil
+	}
 	found, err := r.stored(ctx, c)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(found) == 0 {
+		r.spared[name] = true // it is stopped: nothing changes any more
+		return nil
 	}
 	list := strings.Join(found, ", ")
 	if _, old := r.plan.Node(name); !old {

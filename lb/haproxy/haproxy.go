@@ -6,6 +6,7 @@ package haproxy
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/cutover/cutover/lb"
 )
@@ -25,6 +26,8 @@ type Config struct {
 	// Insecure trusts any certificate.
 	User, Password, CAFile string
 	Insecure               bool
+	// Settle is for the stats page: for how long after it was told a worker that is not seen may go on with idle clients.
+	Settle time.Duration
 	// Backend restricts the servers to one backend; empty: any backend, servers are found by address and port.
 	Backend string
 	// FollowsRuntime says that something follows the registry by changing servers at runtime (the Data Plane API,

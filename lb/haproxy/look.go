@@ -31,10 +31,10 @@ func (b *Balancer) Look(ctx context.Context, at []netip.AddrPort) (lb.View, erro
 		return lb.View{}, b.wrap("look into", err)
 	}
 	// A slot that is given to another address takes its requests in flight along: they are counted for that one.
-	view := lb.View{Runtime: b.cfg.FollowsRuntime, Uncounted: b.cfg.FollowsRuntime}
+	view := lb.View{Runtime: b.cfg.FollowsRuntime, Uncounted: b.cfg.FollowsRuntime || b.cfg.Backend != ""} // other backends may lead there too
 	switch {
 	case b.page != nil:
-		view.Partial = pageOnly
+		view.Partial, view.Settle = pageOnly, b.cfg.Settle
 	case b.cfg.RunningOnly:
 		view.Partial = "old workers not looked into"
 	}

@@ -82,7 +82,7 @@ func (r Reload) Run(ctx context.Context) (Reloaded, error) {
 		return done, fmt.Errorf("kept the old file: %w", err)
 	}
 	if done.Worker, err = at.reload(ctx); err != nil {
-		if back := rename(r.previous(), r.Running); back != nil {
+		if back := r.putBack(old); back != nil {
 			return done, fmt.Errorf("%w; and the old file could not be put back: %w: copy it by hand", err, back)
 		}
 		return done, fmt.Errorf("put the old file back: %w", err)
@@ -91,6 +91,16 @@ func (r Reload) Run(ctx context.Context) (Reloaded, error) {
 		return done, fmt.Errorf("worker %d runs the new file, and the next call will reload once more than needed: %w", done.Worker, err)
 	}
 	return done, nil
+}
+
+// putBack gives HAProxy its old file again. What it ran before is kept: a reload that was asked for may still come, and
+// then the next call sees to it that it runs what is wanted.
+func (r Reload) putBack(old string) error {
+	next := r.Running + ".new"
+	if err := write(next, []byte(old), r.previous()); err != nil {
+		return err
+	}
+	return rename(next, r.Running)
 }
 
 // previous is the file that HAProxy ran before, for as long as nobody has seen it run the new one.
