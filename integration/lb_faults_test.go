@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -44,23 +46,32 @@ func TestHAProxyReloadsInADrain(t *testing.T) {
 	s.isNew(s.report().Rollout)
 }
 
-// A Consul that does not answer for a while delays a cutover and does not end it.
-func TestConsulThatIsSilentForAWhile(t *testing.T) {
-	s := newStack(t, options{nodes: 1})
-	load := s.traffic()
-	run := s.begin("apply", "--yes", "--report", "report.json")
-	s.await(time.Minute, "the join", func() bool {
-		return inFlight(s.journal(), cutover.Member, s.fleet[0]+"."+s.journal().Plan.Spec.Rollout)
-	})
-	s.must(s.engine.ContainerPause(t.Context(), s.name+"-consul"))
-	s.await(time.Minute, "a request that fails", func() bool { return strings.Contains(run.stdout.String(), "failed: no answer within") })
-	s.must(s.engine.ContainerUnpause(t.Context(), s.name+"-consul"))
-	got := s.finish(run)
-	load.end()
-	if got.code != 0 || s.report().Probe.Lost != 0 {
-		t.Errorf("exit %d", got.code)
+// A Consul or a load balancer that does not answer for a while delays a cutover and does not end it; what comes to the load
+// balancer meanwhile waits.
+func TestSilenceForAWhile(t *testing.T) {
+	for _, silent := range []string{"consul", "lb-2"} {
+		t.Run(silent, func(t *testing.T) {
+			s := newStack(t, options{nodes: 1})
+			load := s.traffic()
+			run := s.begin("apply", "--yes", "--report", "report.json", "--metrics", "cutover.prom")
+			s.await(time.Minute, "the join", func() bool {
+				return inFlight(s.journal(), cutover.Member, s.fleet[0]+"."+s.journal().Plan.Spec.Rollout)
+			})
+			s.must(s.engine.ContainerPause(t.Context(), s.name+"-"+silent))
+			s.await(time.Minute, "a request that fails", func() bool { return strings.Contains(run.stdout.String(), "failed: no answer within") })
+			s.must(s.engine.ContainerUnpause(t.Context(), s.name+"-"+silent))
+			got := s.finish(run)
+			load.end()
+			if got.code != 0 || s.report().Probe.Lost != 0 {
+				t.Errorf("exit %d", got.code)
+			}
+			s.isNew(s.report().Rollout)
+			metrics, err := os.ReadFile(filepath.Join(s.folder, "cutover.prom"))
+			if err != nil || !strings.Contains(string(metrics), `cutover_last_run_exit_code{service="api-gateway"} 0`) {
+				t.Errorf("metrics: %v\n%s", err, metrics)
+			}
+		})
 	}
-	s.isNew(s.report().Rollout)
 }
 
 // reload tells a load balancer's master to reload, as often as it takes until it does: it does not answer while it

@@ -60,6 +60,7 @@ type options struct {
 	logLevel string
 	without  []string
 	report   string
+	metrics  string
 }
 
 func (o options) json() bool { return o.output == "json" }
@@ -93,5 +94,6 @@ func newRoot() *cobra.Command {
 func runFlags(cmd *cobra.Command, o *options) *cobra.Command {
 	cmd.Flags().StringSliceVar(&o.without, "without", nil, "take a load balancer out of the agreement, by name")
 	cmd.Flags().StringVar(&o.report, "report", "", "write a report as JSON to this file")
+	cmd.Flags().StringVar(&o.metrics, "metrics", "", "write the figures for Prometheus to this file, which ends in .prom")
 	return cmd
 }

@@ -56,10 +56,14 @@ func (r *rollout) keep(final report.Report) error {
 			return err
 		}
 	}
-	if r.options.report == "" {
-		return nil
+	var failed error
+	if r.options.metrics != "" {
+		failed = final.WriteMetrics(r.options.metrics)
 	}
-	return final.Write(r.options.report)
+	if r.options.report != "" {
+		failed = errors.Join(failed, final.Write(r.options.report))
+	}
+	return failed
 }
 
 // end reports how a run ended, to people and to programs.
