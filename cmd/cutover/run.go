@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -107,7 +108,7 @@ func (r *rollout) startProbe(ctx context.Context) (traffic *probe.Probe, warm bo
 		return nil, false, ctx.Err()
 	}
 	traffic = probe.Start(context.WithoutCancel(ctx), probe.Options{
-		Requests: probeRequests(c), VersionHeader: c.VersionHeader,
+		Requests: probeRequests(c), VersionHeader: c.VersionHeader, Resend: closesIdle(r.config.LoadBalancers),
 		Timeout: c.Timeout.Std(), Step: func() string {
 			if step := r.step.Load(); step != nil {
 				return *step
@@ -127,6 +128,11 @@ func (r *rollout) startProbe(ctx context.Context) (traffic *probe.Probe, warm bo
 	}
 	traffic.Begin()
 	return traffic, warm, nil
+}
+
+// closesIdle reports whether a load balancer closes its clients' idle connections at every reload: nginx does.
+func closesIdle(balancers []config.LoadBalancer) bool {
+	return slices.ContainsFunc(balancers, func(b config.LoadBalancer) bool { return b.Kind == "nginx" })
 }
 
 func probeRequests(c config.Probe) []probe.Request {

@@ -16,13 +16,15 @@ type result struct {
 	status  int
 	version string
 	took    time.Duration
+	resent  bool // on another connection, because the first one was closed under it
 	err     error
 }
 
 var errRetried = errors.New("the connection was closed before an answer came (the client would have sent it again)")
 
 // exchange makes one request and reads the answer to its end. The HTTP client sends a request silently again when
-// a kept-alive connection turns out to be closed; here that is a loss, as it is for a client that can't.
+// a kept-alive connection turns out to be closed; here that is a loss, as it is for a client that can't, unless
+// Options.Resend says that nothing else is to be expected.
 func (p *Probe) exchange(ctx context.Context, request Request) result {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
@@ -30,7 +32,7 @@ func (p *Probe) exchange(ctx context.Context, request Request) result {
 	defer cancel()
 	connections := 0
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
-		if connections++; connections > 1 {
+		if connections++; connections > 1 && !p.options.Resend {
 			giveUp(errRetried)
 		}
 	}})
@@ -39,7 +41,7 @@ func (p *Probe) exchange(ctx context.Context, request Request) result {
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return result{status, version, time.Since(start), err}
+	return result{status, version, time.Since(start), connections > 1, err}
 }
 
 func (p *Probe) roundTrip(ctx context.Context, request Request) (int, string, error) {

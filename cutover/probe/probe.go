@@ -29,6 +29,7 @@ type Options struct {
 	Requests      []Request
 	VersionHeader string        // of the answer, counted by its values
 	Timeout       time.Duration // for one complete answer
+	Resend        bool          // what meets the end of an idle connection is sent again and counted apart, as the load balancer closes them at will
 	Step          func() string // the step of the rollout that is running, for a lost request
 }
 

@@ -1,6 +1,8 @@
 package probe_test
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -94,6 +96,44 @@ func TestSilentRetryIsALoss(t *testing.T) {
 	}, probe.Request{Method: "GET"})
 	if got.Lost == 0 {
 		t.Errorf("nothing lost: %+v", got)
+	}
+}
+
+// Where idle connections are closed at will a request that meets that is sent again; a front door that answers nobody
+// still loses it.
+func TestRequestsThatAreSentAgain(t *testing.T) {
+	for name, test := range map[string]struct {
+		closes func(connection int) bool
+		lost   bool
+	}{"one connection": {func(c int) bool { return c == 1 }, false}, "all of them": {func(int) bool { return true }, true}} {
+		t.Run(name, func(t *testing.T) {
+			var begun atomic.Bool
+			var connections atomic.Int32
+			type key struct{}
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if n, _ := r.Context().Value(key{}).(int32); begun.Load() && test.closes(int(n)) {
+					hangUp(w, r)
+				}
+			}))
+			server.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+				return context.WithValue(ctx, key{}, connections.Add(1))
+			}
+			server.Start()
+			defer server.Close()
+			p := probe.Start(t.Context(), probe.Options{Requests: []probe.Request{{Method: "GET", URL: server.URL, Rate: 20}}, Timeout: 2 * time.Second, Resend: true})
+			if err := p.WarmUp(t.Context(), 200*time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			p.Begin()
+			begun.Store(true)
+			for deadline := time.Now().Add(10 * time.Second); p.Summary().Resent == 0 && p.Summary().Lost == 0 && time.Now().Before(deadline); {
+				time.Sleep(10 * time.Millisecond)
+			}
+			got := p.Stop()
+			if (got.Lost > 0) != test.lost || (got.Resent > 0) == test.lost {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
 }
 

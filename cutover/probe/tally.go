@@ -12,6 +12,7 @@ import (
 type Summary struct {
 	Requests int64            `json:"requests"`
 	Lost     int64            `json:"lost"`
+	Resent   int64            `json:"resent,omitempty"` // met the end of an idle connection, and were answered on another one
 	Before   Latency          `json:"before"`
 	During   Latency          `json:"during"`
 	Versions map[string]int64 `json:"versions"`
@@ -49,6 +50,7 @@ type tally struct {
 	now      phase
 	requests int64
 	lost     int64
+	resent   int64
 	times    [2]*hdrhistogram.Histogram // in microseconds
 	versions map[string]int64
 	statuses []map[int]bool // of each request, seen before
@@ -112,6 +114,9 @@ func (t *tally) end(sent phase, index int, request Request, r result, step strin
 		}
 		return
 	}
+	if r.resent {
+		t.resent++
+	}
 	if r.version != "" {
 		t.versions[r.version]++
 	}
@@ -131,7 +136,7 @@ func (t *tally) summary() Summary {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return Summary{
-		Requests: t.requests, Lost: t.lost, Before: latency(t.times[before]), During: latency(t.times[during]),
+		Requests: t.requests, Lost: t.lost, Resent: t.resent, Before: latency(t.times[before]), During: latency(t.times[during]),
 		Versions: maps.Clone(t.versions), Losses: append([]Loss(nil), t.losses...),
 	}
 }

@@ -26,6 +26,9 @@ func (r Report) String() string {
 	}
 	if p := r.Probe; p != nil {
 		fmt.Fprintf(&out, "  %d of %d requests lost\n", p.Lost, p.Requests)
+		if p.Resent > 0 {
+			fmt.Fprintf(&out, "  %d met the end of an idle connection, as nginx closes them at a reload, and were sent again\n", p.Resent)
+		}
 		for _, loss := range p.Losses[:min(len(p.Losses), 5)] {
 			fmt.Fprintf(&out, "    %s %s: %s (during %s)\n", loss.At.Format("15:04:05.000"), loss.Request, loss.Why, loss.Step)
 		}
