@@ -34,7 +34,7 @@ func (s *stack) whole(want ...string) {
 	if s.product.real {
 		return // what it has counted only the stand-in tells
 	}
-	served := int64(sent.Requests) + made.Probe.Requests + s.asked
+	served := int64(sent.Requests-sent.Resets) + made.Probe.Requests + s.asked // nginx carries none out that meets its reload
 	s.hasCounted(served, news...)
 }
 
