@@ -126,8 +126,12 @@ func TestRequestsThatAreSentAgain(t *testing.T) {
 			}
 			p.Begin()
 			begun.Store(true)
-			for deadline := time.Now().Add(10 * time.Second); p.Summary().Resent == 0 && p.Summary().Lost == 0 && time.Now().Before(deadline); {
-				time.Sleep(10 * time.Millisecond)
+			for deadline := time.After(10 * time.Second); p.Summary().Resent == 0 && p.Summary().Lost == 0; {
+				select {
+				case <-deadline:
+					t.Fatal("nothing met the end of its connection")
+				case <-time.After(10 * time.Millisecond):
+				}
 			}
 			got := p.Stop()
 			if (got.Lost > 0) != test.lost || (got.Resent > 0) == test.lost {
