@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,13 +25,9 @@ import (
 // What is in flight from anywhere is waited for. The connections are seen from this machine's /proc, and, where
 // the container's process can't be seen, by a helper.
 func TestDrainOfABusyNode(t *testing.T) {
-	for name, prefix := range map[string][]string{"proc": nil, "helper": {"unshare", "--pid", "--fork", "--mount-proc"}} {
+	for name, prefix := range map[string][]string{"proc": nil, "helper": ownProcesses} {
 		t.Run(name, func(t *testing.T) {
-			if len(prefix) > 0 {
-				if out, err := exec.Command(prefix[0], append(prefix[1:], "true")...).CombinedOutput(); err != nil {
-					t.Skipf("a namespace of processes can't be made here: %s", out)
-				}
-			}
+			needsNamespace(t, prefix)
 			s := newStack(t, options{nodes: 1, config: func(c config) {
 				c["strategy"].(config)["drain"].(config)["others"] = "4s"
 				c["strategy"].(config)["drain"].(config)["sockets"] = "require"
@@ -66,6 +63,34 @@ func TestDrainOfABusyNode(t *testing.T) {
 			s.hasNoHelpers()
 		})
 	}
+}
+
+// ownProcesses runs the command where it does not see the containers' processes, as if the engine were elsewhere.
+var ownProcesses = []string{"unshare", "--pid", "--fork", "--mount-proc"}
+
+func needsNamespace(t *testing.T, prefix []string) {
+	t.Helper()
+	if len(prefix) == 0 {
+		return
+	}
+	if out, err := exec.Command(prefix[0], append(slices.Clone(prefix[1:]), "true")...).CombinedOutput(); err != nil {
+		t.Skipf("a namespace of processes can't be made here: %s", out)
+	}
+}
+
+// A run that is given up before its first step leaves no helper either.
+func TestRefusedRunLeavesNoHelper(t *testing.T) {
+	needsNamespace(t, ownProcesses)
+	s := newStack(t, options{nodes: 1, config: func(c config) {
+		c["probe"] = config{"warm_up": "200ms", "timeout": "1s", "requests": []config{{"url": "http://127.0.0.1:1/"}}}
+	}})
+	s.prefix = ownProcesses
+	before := s.ids()
+	if got := s.cutover("apply", "--yes"); got.code != 1 || !strings.Contains(got.stderr, "warm the probe up") {
+		t.Errorf("exit %d", got.code)
+	}
+	s.hasNoHelpers()
+	s.isOld(before)
 }
 
 // openPage asks for a page and keeps the connection, as a browser does.

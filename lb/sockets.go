@@ -16,7 +16,8 @@ import (
 // looked at.
 type Sockets struct {
 	// Open lists the connections of a target. An error that wraps errors.ErrUnsupported says that they can't be seen
-	// in this place at all: then drained rests on the balancers' word, and every detail says so.
+	// in this place at all: then drained rests on the word of balancers that can tell what is in flight, every detail
+	// says so, and where one can't tell nothing is drained.
 	Open func(ctx context.Context, target string) ([]cutover.Socket, error)
 	// From tells where a balancer connects from; nothing when that is not known. May be nil.
 	From func(ctx context.Context, balancerName string) ([]netip.Prefix, error)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func (s *site) remarks(ctx context.Context) ([]string, error) {
 		if node.Image.ID == s.wanted.ID {
 			continue
 		}
-		drift, skipped, err := image.Drift(ctx, s.carrier.Engine, node.Name, s.wanted.ID, append(s.config.Containers.Carry, s.config.Containers.Keep...))
+		drift, skipped, err := image.Drift(ctx, s.carrier.Engine, node.Name, s.wanted.ID, slices.Concat(s.config.Containers.Carry, s.config.Containers.Keep))
 		if err != nil {
 			return all, err
 		}

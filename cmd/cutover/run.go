@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -51,7 +52,7 @@ func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
 	earlier := len(r.journal.History)
 	traffic, warm, err := r.startProbe(ctx)
 	if err != nil {
-		return err
+		return errors.Join(err, r.closeFleet(ctx))
 	}
 	if warm && r.config.Probe.OnLoss == "rollback" {
 		remembering.lost = func() (string, bool) { return lostOne(traffic) }

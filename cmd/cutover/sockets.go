@@ -84,8 +84,14 @@ func (s *site) prefixes(ctx context.Context, peers []config.Peer) ([]netip.Prefi
 	return all, nil
 }
 
-// surveySockets tells what keeps a node's connections from being looked at, where that is required.
+// helperLimit is what a first look at connections may take: a helper's image may have to go to another machine first.
+const helperLimit = 2 * time.Minute
+
+// surveySockets tells what keeps a node's connections from being looked at, where that is required. It may leave a helper
+// behind, which closeFleet removes.
 func (s *site) surveySockets(ctx context.Context, nodeName string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, helperLimit, fmt.Errorf("no answer within %s while looking at the connections of %s", helperLimit, nodeName))
+	defer cancel()
 	how := s.sockets()
 	why := s.socketsRequired()
 	if why == "" {
@@ -98,7 +104,10 @@ func (s *site) surveySockets(ctx context.Context, nodeName string) error {
 	if errors.Is(err, errors.ErrUnsupported) {
 		err = fmt.Errorf("%s: %w", why, err)
 	}
-	return errors.Join(err, s.closeFleet(ctx))
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	return err
 }
 
 // socketsRequired tells why a cutover can't do without them, if so.
@@ -123,6 +132,8 @@ func (s *site) closeFleet(ctx context.Context) error {
 
 // surveyPeers names containers of the configuration that are not there, or that have no address to be known by.
 func (s *site) surveyPeers(ctx context.Context) (found []finding) {
+	ctx, cancel := within(ctx, "looking up the containers that strategy.drain.checkers and load_balancers[].from name")
+	defer cancel()
 	look := func(key string, peer config.Peer) {
 		if peer.Container() == "" {
 			return
@@ -157,7 +168,7 @@ func (s *site) warmSockets(ctx context.Context) {
 	if how.Open == nil || len(s.plan.Pairs) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, helperLimit)
 	defer cancel()
 	_, _ = how.Open(ctx, s.plan.Pairs[0].Old)
 }

@@ -82,6 +82,9 @@ func (s *site) preflight(ctx context.Context, seen cutover.World, image cutover.
 			found = append(found, finding{node.Name, err})
 		}
 	}
+	if err := s.closeFleet(ctx); err != nil {
+		found = append(found, finding{err: err})
+	}
 	found = append(found, s.surveyPeers(ctx)...)
 	found = append(found, s.surveyFiles()...)
 	found = append(found, s.surveyConsumers(seen)...)
