@@ -2,6 +2,7 @@ package cutover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -70,8 +71,16 @@ func (a *attempt) ask(ctx context.Context) error {
 			return nil // the loop sees it next
 		}
 		t.last = now
+		limit := a.callLimit()
+		if left := a.session.Left(); left < limit {
+			if left < shortest {
+				t.err = errNotCovered
+				continue
+			}
+			limit = left
+		}
 		a.asked = true
-		call, cancel := a.limited(ctx, "asking "+t.name+" to be "+string(a.step.To), a.callLimit())
+		call, cancel := a.limited(ctx, "asking "+t.name+" to be "+string(a.step.To), limit)
 		t.err = withCause(call, a.Resources[a.step.Kind].Set(call, t.name, a.step.To))
 		cancel()
 		t.asked = t.asked || t.err == nil
@@ -213,8 +222,13 @@ func (a *attempt) askAgain() time.Duration { return orDefault(a.AskAgain, time.S
 // hangs does not take the time of those that would be answered. It is never too short to be answered.
 func (a *attempt) callLimit() time.Duration {
 	left := a.deadline.Sub(a.Clock.Now())
-	return min(orDefault(a.Limit, 30*time.Second), max(left/3, 2*time.Second))
+	return min(orDefault(a.Limit, 30*time.Second), max(left/3, shortest))
 }
+
+// shortest is the least time that a request is given.
+const shortest = 2 * time.Second
+
+var errNotCovered = errors.New("nothing is asked for: the lock's renewal was not confirmed in time (can the store be reached?)")
 
 // withCause lets a timed-out call say what it waited for.
 func withCause(ctx context.Context, err error) error {

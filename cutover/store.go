@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -26,10 +27,17 @@ type Session interface {
 	Save(ctx context.Context, journal *Journal) error
 	// Lost is closed when the lock is no longer held.
 	Lost() <-chan struct{}
+	// Left is for how long from now on the lock is certainly held, even if nothing more is heard from the store. A
+	// request that changes something is made only with a deadline within it: one whose owner sleeps past its lease
+	// must not land in somebody else's rollout. It does not block. Forever where the lock dies with its process.
+	Left() time.Duration
 	// Asked is the request left since the session began, if any. It does not block.
 	Asked() (Request, bool)
 	Close() error
 }
+
+// Forever is Left of a lock that can't be lost while its process lives.
+const Forever = time.Duration(math.MaxInt64)
 
 // Holder is who holds a lock.
 type Holder struct {

@@ -3,6 +3,7 @@ package cutovertest
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/cutover/cutover/cutover"
 )
@@ -17,6 +18,7 @@ type Memory struct {
 	Fail    func(save int) error
 	Saves   int
 	LostNow bool
+	Covered func() time.Duration // how long the lock is certainly held; may be nil
 }
 
 // Journal is what is stored now.
@@ -69,6 +71,14 @@ func (m *Memory) Lost() <-chan struct{} {
 		close(lost)
 	}
 	return lost
+}
+
+// Left is Forever, unless Covered tells something else.
+func (m *Memory) Left() time.Duration {
+	if m.Covered != nil {
+		return m.Covered()
+	}
+	return cutover.Forever
 }
 
 // Asked is the request that was put in Request.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/cutover/cutover/cutover"
 )
@@ -74,6 +75,9 @@ func (s *fileSession) lose() { s.loseOnce.Do(func() { close(s.lost) }) }
 
 // Lost is closed when a Save finds that the lock is gone.
 func (s *fileSession) Lost() <-chan struct{} { return s.lost }
+
+// Left is Forever: flock(2) dies with its process and not before.
+func (s *fileSession) Left() time.Duration { return cutover.Forever }
 
 // Asked reads the request that another process left.
 func (s *fileSession) Asked() (cutover.Request, bool) {
