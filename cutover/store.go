@@ -14,16 +14,19 @@ type Store interface {
 	Acquire(ctx context.Context, service string) (Session, error)
 	// Peek reads without the lock; either answer may be nil.
 	Peek(ctx context.Context, service string) (*Journal, *Holder, error)
+	// Past lists the rollouts whose journals have been replaced by a later one's, the youngest first, without the lock.
+	Past(ctx context.Context, service string) ([]Record, error)
 	// Ask leaves a request for the runner that holds the lock. ErrNobody when none does.
 	Ask(ctx context.Context, service string, request Request) error
 }
 
 // Session is a held lock. Close releases it; a process that dies releases it too.
 type Session interface {
-	// Load reads the journal; nil when there is none.
+	// Load reads the journal; nil when there is none, an error when a newer cutover has written it.
 	Load(ctx context.Context) (*Journal, error)
 	// Save writes the journal durably and counts its Rev up. It fails with ErrLost, having written nothing, when
-	// the lock is no longer held or the stored Rev is not the one the journal was loaded with.
+	// the lock is no longer held or the stored Rev is not the one the journal was loaded with. A journal of another
+	// rollout takes the stored one's place, which becomes a Record.
 	Save(ctx context.Context, journal *Journal) error
 	// Lost is closed when the lock is no longer held.
 	Lost() <-chan struct{}
@@ -49,7 +52,11 @@ type Holder struct {
 }
 
 func (h Holder) String() string {
-	return fmt.Sprintf("%s on %s (pid %d) since %s", h.Who, h.Host, h.PID, h.Since.Format(time.RFC3339))
+	text := fmt.Sprintf("%s on %s (pid %d) since %s", h.Who, h.Host, h.PID, h.Since.Format(time.RFC3339))
+	if h.Rollout != "" {
+		text += ", rollout " + h.Rollout
+	}
+	return text
 }
 
 // Request is what another terminal asks of a running rollout.
@@ -72,8 +79,13 @@ var ErrNobody = errors.New("no rollout is running")
 type LockedError struct {
 	Service string
 	Holder  Holder
+	Ended   bool // its owner has lost it, and the store keeps it free for a while, lest a late request of that owner lands
 }
 
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("lock %s: held by %s: wait for it, watch it with status, or stop it with abort", e.Service, e.Holder)
+	if e.Ended {
+		return fmt.Sprintf("lock %s: was lost by %s a moment ago, and is nobody's until what that one had asked for can't land any more: "+
+			"try again in 15s, or wait for it with --wait 1m", e.Service, e.Holder)
+	}
+	return fmt.Sprintf("lock %s: held by %s: wait for it with --wait, watch it with status, or stop it with abort", e.Service, e.Holder)
 }

@@ -143,8 +143,7 @@ func (s *stack) killAtStep(r *running, reached func(cutover.Journal) bool) {
 
 func (s *stack) journal() cutover.Journal {
 	s.Helper()
-	file, err := store.NewFile(filepath.Join(s.folder, "state"))
-	s.must(err)
+	file := store.NewFile(filepath.Join(s.folder, "state"))
 	journal, _, err := file.Peek(s.Context(), "api-gateway")
 	s.must(err)
 	if journal == nil {

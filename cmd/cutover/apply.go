@@ -23,7 +23,7 @@ func newApply(o *options) *cobra.Command {
 }
 
 func (r *rollout) apply(ctx context.Context, args []string) error {
-	session, err := r.store.Acquire(ctx, r.config.Service)
+	session, err := r.lock(ctx, r.options.wait)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,13 @@ func (r *rollout) apply(ctx context.Context, args []string) error {
 	if err := r.nothingOpen(ctx, session); err != nil {
 		return err
 	}
+	return r.begun(ctx, session, args)
+}
+
+// begun plans, asks and carries out, under a lock that is held.
+func (r *rollout) begun(ctx context.Context, session cutover.Session, args []string) error {
 	before := time.Now()
+	var err error
 	var plan cutover.Plan
 	if len(args) == 1 {
 		plan, err = r.loadPlan(ctx, args[0], r.options.without)
@@ -72,6 +78,14 @@ func leftOut(plan cutover.Plan) []string {
 	return names
 }
 
+// forgetting is what an operator does with the journal of a fleet that was taken over by hand.
+func (r *rollout) forgetting() string {
+	if r.config.StateInConsul() {
+		return "remove its journal with consul kv delete -recurse cutover/" + r.config.Service + "/"
+	}
+	return "move its journal in " + r.config.StateFolder() + " away"
+}
+
 // nothingOpen refuses to begin while an earlier rollout is unfinished.
 func (r *rollout) nothingOpen(ctx context.Context, session cutover.Session) error {
 	earlier, err := session.Load(ctx)
@@ -80,8 +94,8 @@ func (r *rollout) nothingOpen(ctx context.Context, session cutover.Session) erro
 	}
 	if earlier != nil && earlier.Open() {
 		return fmt.Errorf("rollout %s of %s is not finished (%s): carry it on with cutover resume, or go back with cutover rollback "+
-			"(if you have taken the fleet over by hand, move its journal in %s away)",
-			earlier.Plan.Spec.Rollout, earlier.Plan.Spec.Service, where(*earlier), r.config.StateFolder())
+			"(if you have taken the fleet over by hand, %s)",
+			earlier.Plan.Spec.Rollout, earlier.Plan.Spec.Service, where(*earlier), r.forgetting())
 	}
 	return nil
 }

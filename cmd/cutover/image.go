@@ -29,24 +29,24 @@ func newImage(o *options) *cobra.Command {
 }
 
 // engineHost is the configuration's engine, and without a configuration the default one.
-func engineHost(cmd *cobra.Command, o *options) (string, error) {
+func engineHost(cmd *cobra.Command, o *options) (string, docker.TLS, error) {
 	c, err := config.Load(o.file)
 	switch {
 	case err == nil:
-		return c.Hosts[0].Docker, nil
+		return c.Hosts[0].Docker, engineTLS(c), nil
 	case errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("file"):
-		return "", nil
+		return "", docker.TLS{}, nil
 	default:
-		return "", err
+		return "", docker.TLS{}, err
 	}
 }
 
 func diffImages(cmd *cobra.Command, o *options, first, second string) (err error) {
-	host, err := engineHost(cmd, o)
+	host, secure, err := engineHost(cmd, o)
 	if err != nil {
 		return err
 	}
-	engine, err := docker.Connect(host)
+	engine, err := docker.Connect(host, secure)
 	if err != nil {
 		return err
 	}

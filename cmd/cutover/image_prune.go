@@ -45,7 +45,7 @@ func prune(cmd *cobra.Command, o options, keep int, dryRun bool) error {
 	if err != nil {
 		return fmt.Errorf("find out which image is the one of the configuration as it is now: %w", err)
 	}
-	engine, err := docker.Connect(s.config.Hosts[0].Docker)
+	engine, err := docker.Connect(s.config.Hosts[0].Docker, engineTLS(s.config))
 	if err != nil {
 		return err
 	}

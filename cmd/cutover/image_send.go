@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
@@ -29,11 +30,11 @@ type delivered struct {
 
 // sendImage goes through the engines one after the other. One that does not get the image keeps none of the others from it.
 func sendImage(cmd *cobra.Command, o *options, ref string, engines []string) error {
-	host, err := engineHost(cmd, o)
+	host, secure, err := engineHost(cmd, o)
 	if err != nil {
 		return err
 	}
-	source, err := docker.Connect(host)
+	source, err := docker.Connect(host, secure)
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func sendImage(cmd *cobra.Command, o *options, ref string, engines []string) err
 	all, errs := []delivered{}, []error(nil)
 	for _, address := range engines {
 		carrier := image.Carrier{Engine: source, Tell: func(progress string) { line.show(address + ": " + progress) }}
-		sent, err := sendTo(cmd, carrier, ref, address)
+		sent, err := sendTo(cmd, carrier, ref, address, secure)
 		line.clear()
 		if err != nil {
 			errs = append(errs, fmt.Errorf("send %s to %s: %w", ref, address, err))
@@ -63,10 +64,14 @@ func sendImage(cmd *cobra.Command, o *options, ref string, engines []string) err
 	return errors.Join(errs...)
 }
 
-func sendTo(cmd *cobra.Command, carrier image.Carrier, ref, address string) (image.Sent, error) {
+// sendTo sends to one engine; one at tcp:// is spoken to with the certificates of the configuration's engine.
+func sendTo(cmd *cobra.Command, carrier image.Carrier, ref, address string, secure docker.TLS) (image.Sent, error) {
 	ctx, cancel := carrying(cmd.Context(), "sending "+ref)
 	defer cancel()
-	engine, err := docker.Connect(address)
+	if !strings.HasPrefix(address, "tcp://") {
+		secure = docker.TLS{}
+	}
+	engine, err := docker.Connect(address, secure)
 	if err != nil {
 		return image.Sent{}, err
 	}

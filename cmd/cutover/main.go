@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -59,6 +60,7 @@ type options struct {
 	noColor  bool
 	logLevel string
 	without  []string
+	wait     time.Duration
 	report   string
 	metrics  string
 }
@@ -86,13 +88,14 @@ func newRoot() *cobra.Command {
 	flags.BoolVar(&o.yes, "yes", false, "do not ask")
 	flags.BoolVar(&o.noColor, "no-color", os.Getenv("NO_COLOR") != "", "no progress line that redraws itself")
 	flags.StringVar(&o.logLevel, "log-level", "error", "trace, debug, info, warn or error; the log goes to standard error")
-	root.AddCommand(newCheck(&o), newBuild(&o), newImage(&o), newPlan(&o), newApply(&o), newStatus(&o), newResume(&o), newRollback(&o), newAbort(&o), newLB(&o), newVersion(&o), newSocketsHelper())
+	root.AddCommand(newCheck(&o), newBuild(&o), newImage(&o), newPlan(&o), newApply(&o), newStatus(&o), newHistory(&o), newResume(&o), newRollback(&o), newAbort(&o), newLB(&o), newVersion(&o), newSocketsHelper())
 	return root
 }
 
 // runFlags are for the verbs that move something.
 func runFlags(cmd *cobra.Command, o *options) *cobra.Command {
 	cmd.Flags().StringSliceVar(&o.without, "without", nil, "take a load balancer out of the agreement, by name")
+	cmd.Flags().DurationVar(&o.wait, "wait", 0, "wait for the lock, for so long at most; resume and rollback wait 1m when journals are in Consul")
 	cmd.Flags().StringVar(&o.report, "report", "", "write a report as JSON to this file")
 	cmd.Flags().StringVar(&o.metrics, "metrics", "", "write the figures for Prometheus to this file, which ends in .prom")
 	return cmd

@@ -55,7 +55,9 @@ func (s *site) newServer(d config.Driver) (driver.Server, error) {
 	}
 	var secure *tls.Config
 	if d.HTTPS {
-		if secure, err = driver.TLSConfig(s.config.Path(d.CAFile), d.ServerName, d.Insecure); err != nil {
+		if secure, err = (driver.TLS{
+			CAFile: s.config.Path(d.CAFile), CertFile: s.config.Path(d.CertFile), KeyFile: s.config.Path(d.KeyFile), ServerName: d.ServerName, Insecure: d.Insecure,
+		}).Config(); err != nil {
 			return driver.Server{}, err
 		}
 	}
@@ -218,12 +220,14 @@ func (s *site) resources() map[cutover.Kind]cutover.Resource {
 }
 
 // closeDriver lets go of what the driver holds outside this process.
-func (s *site) closeDriver(ctx context.Context) error {
+func (s *site) closeDriver(ctx context.Context, left time.Duration) error {
 	closer, ok := s.driver.(interface{ Close(context.Context) error })
 	if !ok {
 		return nil
 	}
 	ctx, cancel := within(context.WithoutCancel(ctx), "removing the driver's webhook")
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, left)
 	defer cancel()
 	return closer.Close(ctx)
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +20,15 @@ func newResume(o *options) *cobra.Command {
 		Use: "resume", Args: cobra.NoArgs, Short: "Carry an unfinished rollout on, in its direction",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return reported(cmd, *o, func(ctx context.Context, r *rollout) error {
-				return r.goOn(ctx, func(*cutover.Journal) error { return nil })
+				session, journal, err := r.takeUp(ctx)
+				if err != nil {
+					return err
+				}
+				defer session.Close() //nolint:errcheck // the process ends now and the lock with it
+				if journal == nil || !journal.Open() {
+					return fmt.Errorf("no rollout of %s is unfinished: there is nothing to carry on", r.config.Service)
+				}
+				return r.goOn(ctx, session, journal, func(*cutover.Journal) error { return nil })
 			})
 		},
 	}, o)
@@ -26,30 +36,64 @@ func newResume(o *options) *cobra.Command {
 
 func newRollback(o *options) *cobra.Command {
 	return runFlags(&cobra.Command{
-		Use: "rollback", Args: cobra.NoArgs, Short: "Go back from an unfinished rollout to the fleet as it was",
+		Use: "rollback", Args: cobra.NoArgs, Short: "Go back: from an unfinished rollout, or, after one that is done, to the image before it",
+		Long: "An unfinished rollout goes back step by step to the fleet as it was. After one that is done the old containers are gone: then a new\n" +
+			"rollout replaces the containers by ones of the image before.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return reported(cmd, *o, func(ctx context.Context, r *rollout) error {
-				r.wanted = cutover.RolledBack
-				return r.goOn(ctx, func(j *cutover.Journal) error { return j.TurnRound("rollback was asked for") })
-			})
+			return reported(cmd, *o, func(ctx context.Context, r *rollout) error { return r.goBack(ctx) })
 		},
 	}, o)
 }
 
-// goOn takes the journal of an unfinished rollout up where it is.
-func (r *rollout) goOn(ctx context.Context, turn func(*cutover.Journal) error) error {
-	session, err := r.store.Acquire(ctx, r.config.Service)
+func (r *rollout) goBack(ctx context.Context) error {
+	session, journal, err := r.takeUp(ctx)
 	if err != nil {
 		return err
 	}
 	defer session.Close() //nolint:errcheck // the process ends now and the lock with it
+	if journal == nil || !journal.Open() {
+		if r.backTo, err = imageBefore(r.config.Service, journal); err != nil {
+			return err
+		}
+		fmt.Fprintf(r.people(), "rollout %s of %s is done: going back is a new rollout, to %s\n\n", journal.Plan.Spec.Rollout, r.config.Service, r.backTo.Ref)
+		return r.begun(ctx, session, nil)
+	}
+	r.wanted = cutover.RolledBack
+	return r.goOn(ctx, session, journal, func(j *cutover.Journal) error { return j.TurnRound("rollback was asked for") })
+}
+
+// imageBefore is what the containers ran that a rollout which is done has replaced.
+func imageBefore(serviceName string, journal *cutover.Journal) (cutover.Image, error) {
+	if journal == nil || journal.Outcome != cutover.Done {
+		return cutover.Image{}, fmt.Errorf("no rollout of %s is unfinished, and the last one replaced nothing: there is nothing to go back from", serviceName)
+	}
+	before := journal.Record().Replaced
+	if len(before) != 1 {
+		return cutover.Image{}, fmt.Errorf("before rollout %s the containers of %s ran %d different images: name the one that you want in image.ref, and apply",
+			journal.Plan.Spec.Rollout, serviceName, len(before))
+	}
+	return before[0], nil
+}
+
+// takeUp takes the lock and reads the journal; nil when there is none.
+func (r *rollout) takeUp(ctx context.Context) (cutover.Session, *cutover.Journal, error) {
+	patience := r.options.wait
+	if patience == 0 && r.config.StateInConsul() {
+		patience = time.Minute // a lock whose owner died elsewhere is free within 45 s
+	}
+	session, err := r.lock(ctx, patience)
+	if err != nil {
+		return nil, nil, err
+	}
 	journal, err := session.Load(ctx)
 	if err != nil {
-		return err
+		return nil, nil, errors.Join(err, session.Close())
 	}
-	if journal == nil || !journal.Open() {
-		return fmt.Errorf("no rollout of %s is unfinished: there is nothing to carry on or to go back from", r.config.Service)
-	}
+	return session, journal, nil
+}
+
+// goOn takes the journal of an unfinished rollout up where it is.
+func (r *rollout) goOn(ctx context.Context, session cutover.Session, journal *cutover.Journal, turn func(*cutover.Journal) error) error {
 	if was := journal.Plan.Spec.Driver; was != r.config.Driver.Kind {
 		return fmt.Errorf("rollout %s was begun with driver.kind %s, the configuration says %s: it can't be carried on with another one: restore the configuration",
 			journal.Plan.Spec.Rollout, was, r.config.Driver.Kind)

@@ -65,8 +65,8 @@ func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
 		Interrupts: signals.count, Wake: r.wake,
 	}
 	done := runner.Run(context.WithoutCancel(ctx), remembering, r.journal)
-	if done.Outcome != cutover.LockTrouble { // without the lock nothing more is asked of anybody
-		if err := r.closeDriver(ctx); err != nil {
+	if left := session.Left(); done.Outcome != cutover.LockTrouble && left > 0 { // without the lock nothing more is asked of anybody
+		if err := r.closeDriver(ctx, left); err != nil {
 			done.Warnings = append(done.Warnings, err.Error())
 		}
 	}

@@ -52,4 +52,5 @@ image: {ref: "gateway:2"}
 driver: {kind: apigateway, user: Administrator, password_env: GATEWAY_PASSWORD}
 load_balancers:
   - {name: lb-1, kind: haproxy, stats: "tcp://127.0.0.1:1", master: "tcp://127.0.0.1:1"}
+state: state
 `

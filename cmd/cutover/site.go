@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -43,6 +44,7 @@ type site struct {
 
 	origin     image.Origin       // of what is wanted
 	doubts     []string           // about what is to be built; after target
+	backTo     cutover.Image      // what a rollback after success goes back to, in place of the configuration's image
 	wanted     cutover.Image      // what every container shall run; empty until that is known
 	containers *docker.Containers // nil until a plan is known
 	plan       cutover.Plan
@@ -58,7 +60,7 @@ func open(o options) (*site, error) {
 	}
 	c := s.config
 	host := c.Hosts[0]
-	engine, err := docker.Connect(host.Docker)
+	engine, err := docker.Connect(host.Docker, engineTLS(c))
 	if err != nil {
 		return nil, err
 	}
@@ -98,11 +100,34 @@ func openStore(o options) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	journals, err := store.NewFile(c.StateFolder())
+	s := &site{config: c, wake: make(chan struct{}, 1)}
+	if !c.StateInConsul() {
+		s.store = store.NewFile(c.StateFolder())
+		return s, nil
+	}
+	agent, err := newAgent(c, cmp.Or(c.Consul.Address, c.Hosts[0].Consul))
 	if err != nil {
 		return nil, err
 	}
-	return &site{config: c, store: journals, wake: make(chan struct{}, 1)}, nil
+	s.store = store.NewConsul(agent.Client(), agent.Address())
+	return s, nil
+}
+
+// newAgent prepares a client of one Consul agent; it does not connect.
+func newAgent(c config.Config, address string) (*consul.Agent, error) {
+	token, err := c.Secret("consul's token", c.Consul.TokenFile, c.Consul.TokenEnv)
+	if err != nil {
+		return nil, err
+	}
+	secure := c.Consul.TLS
+	return consul.New(consul.Config{Address: address, Token: token, TLS: consul.TLS{
+		CAFile: c.Path(secure.CAFile), CertFile: c.Path(secure.CertFile), KeyFile: c.Path(secure.KeyFile), Address: secure.ServerName,
+	}})
+}
+
+func engineTLS(c config.Config) docker.TLS {
+	secure := c.Hosts[0].TLS
+	return docker.TLS{CAFile: c.Path(secure.CAFile), CertFile: c.Path(secure.CertFile), KeyFile: c.Path(secure.KeyFile)}
 }
 
 func imageSpec(c config.Config) image.Spec {
@@ -136,11 +161,7 @@ func imageMemory(c config.Config) string {
 
 func (s *site) newMembers(without []string) (*lb.Members, error) {
 	c := s.config
-	token, err := c.Secret("consul's token", c.Consul.TokenFile, c.Consul.TokenEnv)
-	if err != nil {
-		return nil, err
-	}
-	agent, err := consul.New(consul.Config{Address: c.Hosts[0].Consul, Token: token})
+	agent, err := newAgent(c, c.Hosts[0].Consul)
 	if err != nil {
 		return nil, err
 	}

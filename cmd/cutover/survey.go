@@ -224,6 +224,11 @@ func (s *site) foreign(target, registrationID string) bool {
 
 // target is the image that every container shall run.
 func (s *site) target(ctx context.Context) (cutover.Image, error) {
+	if s.backTo.ID != "" {
+		found, err := s.image(ctx, s.backTo.ID)
+		found.Ref = s.backTo.Ref
+		return found, err
+	}
 	ref := s.config.Image.Ref
 	if s.builder != nil {
 		build, err := s.builder(ctx)

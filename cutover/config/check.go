@@ -67,9 +67,10 @@ func (c Config) problems() []problem {
 			say("strategy.drain.checkers", "%s", Peer(checker).remedy())
 		}
 	}
-	if c.State == "consul" {
-		say("state", "state in Consul is not supported yet: give a folder, such as file:///var/lib/cutover")
+	if c.State != "consul" && strings.EqualFold(c.State, "consul") {
+		say("state", "%q: write consul, or ./%s for a folder", c.State, c.State)
 	}
+	c.secureProblems(say)
 	return found
 }
 
@@ -82,6 +83,33 @@ func (c Config) probeProblems(say sayer) {
 		}
 		if request.Rate < 0 || request.Rate > 1000 {
 			say(fmt.Sprintf("probe.requests[%d].rate", i), "%g per second is not between 0 and 1000", request.Rate)
+		}
+	}
+}
+
+// secureProblems are certificates without their keys, and certificates where nothing is encrypted.
+func (c Config) secureProblems(say sayer) {
+	pair := func(key, cert, private string) {
+		if (cert == "") != (private == "") {
+			say(key, "cert_file and key_file belong together: give both or neither")
+		}
+	}
+	pair("consul.tls", c.Consul.TLS.CertFile, c.Consul.TLS.KeyFile)
+	pair("driver.cert_file", c.Driver.CertFile, c.Driver.KeyFile)
+	if c.Driver.CertFile != "" && !c.Driver.HTTPS {
+		say("driver.cert_file", "needs driver.https: true: a certificate is shown over TLS only")
+	}
+	if c.Consul.TLS != (TLS{}) && !strings.HasPrefix(c.Consul.Address, "https://") {
+		say("consul.tls", "needs a consul.address that begins with https://, not %q", c.Consul.Address)
+	}
+	for i, host := range c.Hosts {
+		key := fmt.Sprintf("hosts[%d].tls", i)
+		pair(key, host.TLS.CertFile, host.TLS.KeyFile)
+		if host.TLS != (TLS{}) && !strings.HasPrefix(host.Docker, "tcp://") {
+			say(key, "needs hosts[%d].docker: tcp://host:port, not %q", i, host.Docker)
+		}
+		if host.TLS.ServerName != "" {
+			say(key+".server_name", "is not supported for Docker: its certificate must have the name in hosts[%d].docker", i)
 		}
 	}
 }
@@ -152,7 +180,10 @@ func (c Containers) Ports() ([]int, error) {
 	return ports, nil
 }
 
-// StateFolder is the folder that state names.
+// StateInConsul reports whether journals are kept in Consul.
+func (c Config) StateInConsul() bool { return c.State == "consul" }
+
+// StateFolder is the folder that state names, where it is not in Consul.
 func (c Config) StateFolder() string { return c.Path(strings.TrimPrefix(c.State, "file://")) }
 
 // Path resolves a path that was given relative to the configuration file.

@@ -15,7 +15,7 @@ type Config struct {
 	LoadBalancers []LoadBalancer `yaml:"load_balancers"`
 	Probe         Probe          `yaml:"probe"`
 	Strategy      Strategy       `yaml:"strategy"`
-	State         string         `yaml:"state"`
+	State         string         `yaml:"state"` // consul (default), or a folder of this machine: file:///var/lib/cutover
 
 	Folder string `yaml:"-"` // of the file: relative paths start here
 }
@@ -24,6 +24,7 @@ type Config struct {
 type Host struct {
 	Name   string `yaml:"name"`
 	Docker string `yaml:"docker"` // unix:///path or tcp://host:port; default: DOCKER_HOST, or the local engine
+	TLS    TLS    `yaml:"tls"`    // for tcp://
 	Consul string `yaml:"consul"` // the agent that owns this host's registrations; default: consul.address
 	Addr   string `yaml:"addr"`   // where published ports are reached, with containers.publish
 }
@@ -79,6 +80,15 @@ type Consul struct {
 	Address   string `yaml:"address"`
 	TokenFile string `yaml:"token_file"`
 	TokenEnv  string `yaml:"token_env"`
+	TLS       TLS    `yaml:"tls"` // for https://
+}
+
+// TLS is whom a server is trusted by, and who we are to it. The files hold PEM.
+type TLS struct {
+	CAFile     string `yaml:"ca_file"` // default: the system's authorities
+	CertFile   string `yaml:"cert_file"`
+	KeyFile    string `yaml:"key_file"`
+	ServerName string `yaml:"server_name"` // in the certificate; default: the address
 }
 
 // Driver says what product runs in the containers.
@@ -90,6 +100,8 @@ type Driver struct {
 	Port           int      `yaml:"port"`
 	HTTPS          bool     `yaml:"https"` // of port; the quiesce and the diagnostic port speak HTTP
 	CAFile         string   `yaml:"ca_file"`
+	CertFile       string   `yaml:"cert_file"` // a client's certificate, with its key
+	KeyFile        string   `yaml:"key_file"`
 	ServerName     string   `yaml:"server_name"` // in the certificate; default: the address
 	Insecure       bool     `yaml:"insecure"`    // trust any certificate
 	QuiescePort    int      `yaml:"quiesce_port"`
@@ -257,7 +269,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&s.Timeouts.Join, Duration(time.Minute))
 	setDefault(&s.Timeouts.Quiesce, Duration(5*time.Minute))
 	setDefault(&s.Timeouts.Remove, Duration(10*time.Minute))
-	setDefault(&c.State, ".cutover")
+	setDefault(&c.State, "consul")
 	return c
 }
 

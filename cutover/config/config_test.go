@@ -32,8 +32,8 @@ func TestGoodConfiguration(t *testing.T) {
 	if c.Strategy.Hold.Std() != 10*time.Second || c.Strategy.Drain.Timeout.Std() != 5*time.Minute || c.Members[0].Check.Timeout.Std() != time.Second {
 		t.Errorf("values: %+v", c.Strategy)
 	}
-	if got := c.StateFolder(); got != "/etc/cutover/.cutover" {
-		t.Errorf("state folder: %s", got)
+	if !c.StateInConsul() {
+		t.Errorf("state: %s", c.State)
 	}
 }
 
@@ -53,7 +53,9 @@ func TestBadInputNamesFileLineAndKey(t *testing.T) {
 		"no check":          {"    check: {http: /rest/apigateway/health, interval: 1s}\n", "", "members[0].check: give http"},
 		"alias":             {"service: api-gateway\ncont", "service: &a api-gateway\nstate: *a\ncont", "YAML aliases are not supported"},
 		"bad range":         {"  network: edge", "  network: edge\n  port_range: 5600", "cutover.yaml:5: containers.port_range"},
-		"state in Consul":   {"strategy:", "state: consul\nstrategy:", "state: state in Consul is not supported yet"},
+		"state in CONSUL":   {"strategy:", "state: CONSUL\nstrategy:", "cutover.yaml:14: state: \"CONSUL\": write consul"},
+		"half a key pair":   {"user: Administrator,", "user: Administrator, https: true, cert_file: c.pem,", "driver.cert_file: cert_file and key_file belong together"},
+		"TLS without TLS":   {"strategy:", "hosts: [{name: a, docker: \"unix:///x\", consul: \"http://c\", tls: {ca_file: c.pem}}]\nstrategy:", "hosts[0].tls: needs hosts[0].docker: tcp://host:port"},
 		"bad service name":  {"service: api-gateway\ncont", "service: ../x\ncont", "cutover.yaml:1: service"},
 		"blind, no settle":  {"kind: haproxy", "kind: blind", "load_balancers[0].settle: missing"},
 		"a service twice":   {"    check: {http: /rest/apigateway/health, interval: 1s}", "    check: {tcp: true}\n  - {service: api-gateway, port: 1, check: {tcp: true}}", "members[1].service: \"api-gateway\": each member"},

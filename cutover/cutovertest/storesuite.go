@@ -1,7 +1,9 @@
 package cutovertest
 
 import (
+	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +29,9 @@ func Store(t *testing.T, open func(t *testing.T) cutover.Store, breakLock func(t
 	}
 	if _, asked := session.Asked(); asked {
 		t.Error("a new session has a request already")
+	}
+	if session.Left() <= 0 {
+		t.Error("a new lock covers no request")
 	}
 
 	journal := sampleJournal()
@@ -90,8 +95,12 @@ func Store(t *testing.T, open func(t *testing.T) cutover.Store, breakLock func(t
 			t.Errorf("save: rev %d, %v", loaded.Rev, err)
 		}
 		fresh := sampleJournal()
+		fresh.Plan.Spec.Rollout = "8a4b"
 		if err := next.Save(t.Context(), &fresh); err != nil || fresh.Rev != 5 {
 			t.Errorf("a new rollout's journal: rev %d, %v", fresh.Rev, err)
+		}
+		if past, err := second.Past(t.Context(), serviceName); err != nil || len(past) != 1 || past[0].Rollout != "7f3a" || len(past[0].Replaced) == 0 {
+			t.Errorf("the rollouts before: %+v, %v", past, err)
 		}
 		breakLock(t, serviceName)
 		if err := next.Save(t.Context(), &fresh); !errors.Is(err, cutover.ErrLost) {
@@ -108,8 +117,12 @@ func Store(t *testing.T, open func(t *testing.T) cutover.Store, breakLock func(t
 		if seen, _, err := first.Peek(t.Context(), serviceName); err != nil || seen.Rev != 5 {
 			t.Errorf("a save without the lock was stored: %+v, %v", seen, err)
 		}
+		if left := next.Left(); left > 0 && left != cutover.Forever {
+			t.Errorf("a lost lock covers %s", left)
+		}
 		next.Close() //nolint:errcheck // there is nothing left to release
 	})
+	t.Run("a thousand containers", func(t *testing.T) { thousand(t, open(t)) })
 }
 
 func acquire(t *testing.T, store cutover.Store, serviceName string) cutover.Session {
@@ -150,4 +163,52 @@ func eventually(t *testing.T, what string, seen func() bool) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// thousand saves a rollout of a thousand containers to its end, which is beyond what fits into one value of any store.
+func thousand(t *testing.T, store cutover.Store) {
+	world := NewWorld(1000)
+	seen := world.Seen()
+	random := rand.NewChaCha8([32]byte{})
+	for i := range seen.Nodes { // what is known of a container does not compress well
+		facts := make([]byte, 500)
+		random.Read(facts) //nolint:errcheck // it can't fail
+		seen.Nodes[i].Facts = map[cutover.Kind]json.RawMessage{cutover.Container: json.RawMessage(asJSON(t, facts))}
+	}
+	plan, err := cutover.Build(cutover.Spec{
+		Service: "thousand", Rollout: "1000", Image: cutover.Image{Ref: "gateway:2", ID: "sha256:2222"},
+		Ladder: []cutover.State{cutover.Active, cutover.Quiesced}, Strategy: cutover.Strategy{MaxSurge: 1000, Start: 1000},
+	}, seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := acquire(t, store, "thousand")
+	defer session.Close() //nolint:errcheck // the test has ended
+	journal := cutover.NewJournal(plan, world.Clock.Now())
+	for i := range 100 {
+		journal.Cursor = i
+		journal.History = append(journal.History, cutover.Entry{N: i + 1, Step: plan.Steps[i], Started: world.Clock.Now()})
+		if i > 0 {
+			journal.History[i-1].Ended = world.Clock.Now()
+		}
+		if err := session.Save(t.Context(), &journal); err != nil {
+			t.Fatalf("save %d: %v", i, err)
+		}
+	}
+	peeked, _, err := store.Peek(t.Context(), "thousand")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, got := asJSON(t, journal), asJSON(t, peeked); want != got {
+		t.Errorf("what is stored is not what was saved: %d bytes, want %d", len(got), len(want))
+	}
+}
+
+func asJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -20,9 +20,12 @@ const (
 	LabelBase     = "io.cutover.base"     // name before any rollout
 )
 
+// TLS are the files by which an engine at tcp:// is trusted, and by which it trusts us. The zero TLS is plain TCP.
+type TLS struct{ CAFile, CertFile, KeyFile string }
+
 // Connect opens a client for an engine, given as unix:///path or tcp://host:port; empty means what DOCKER_HOST says,
 // or the local one. The API version is negotiated, so old engines work. Nothing is sent yet.
-func Connect(host string) (*client.Client, error) {
+func Connect(host string, secure TLS) (*client.Client, error) {
 	options := []client.Opt{client.WithAPIVersionNegotiation()}
 	switch {
 	case host == "":
@@ -31,6 +34,9 @@ func Connect(host string) (*client.Client, error) {
 		options = append(options, client.WithHost(host))
 	default:
 		return nil, fmt.Errorf("connect to Docker: %q is not understood: use unix:///path or tcp://host:port (for ssh, forward the socket first: ssh -L)", host)
+	}
+	if secure != (TLS{}) {
+		options = append(options, client.WithTLSClientConfig(secure.CAFile, secure.CertFile, secure.KeyFile))
 	}
 	engine, err := client.NewClientWithOpts(options...)
 	if err != nil {

@@ -297,7 +297,7 @@ func TestHTTPS(t *testing.T) {
 		"another name": {ca: ca, server: "example.com", want: "certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			secure, err := driver.TLSConfig(test.ca, test.server, test.insecure)
+			secure, err := driver.TLS{CAFile: test.ca, ServerName: test.server, Insecure: test.insecure}.Config()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -308,7 +308,7 @@ func TestHTTPS(t *testing.T) {
 			}
 		})
 	}
-	if _, err := driver.TLSConfig(filepath.Join(t.TempDir(), "none.pem"), "", false); err == nil || !strings.Contains(err.Error(), "driver.ca_file") {
+	if _, err := (driver.TLS{CAFile: filepath.Join(t.TempDir(), "none.pem")}).Config(); err == nil || !strings.Contains(err.Error(), "driver.ca_file") {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }

@@ -55,20 +55,34 @@ func (s *Server) init() {
 	s.calls, s.asked = map[string]*quiesceCall{}, map[string]string{}
 }
 
-// TLSConfig trusts the certificates in a file, or with insecure anything. serverName, when not empty, is the name that
-// the certificate must have: containers are reached by address.
-func TLSConfig(caFile, serverName string, insecure bool) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: serverName, InsecureSkipVerify: insecure} //nolint:gosec // the operator's explicit word
-	if caFile == "" {
+// TLS is whom an admin port is trusted by, and who we are to it. The files hold PEM.
+type TLS struct {
+	CAFile            string // default: the system's authorities
+	CertFile, KeyFile string // a client's certificate; may be empty
+	ServerName        string // in the server's certificate; default: the address, by which containers are reached
+	Insecure          bool   // trust anything
+}
+
+// Config reads the files.
+func (t TLS) Config() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName, InsecureSkipVerify: t.Insecure} //nolint:gosec // the operator's explicit word
+	if t.CertFile != "" {
+		shown, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read driver.cert_file and driver.key_file: %w", err)
+		}
+		config.Certificates = []tls.Certificate{shown}
+	}
+	if t.CAFile == "" {
 		return config, nil
 	}
-	pem, err := os.ReadFile(caFile)
+	pem, err := os.ReadFile(t.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("read driver.ca_file: %w", err)
 	}
 	config.RootCAs = x509.NewCertPool()
 	if !config.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("driver.ca_file %s: there is no certificate in it (PEM is expected)", caFile)
+		return nil, fmt.Errorf("driver.ca_file %s: there is no certificate in it (PEM is expected)", t.CAFile)
 	}
 	return config, nil
 }

@@ -22,19 +22,17 @@ type File struct {
 	folder string
 }
 
-// NewFile makes the folder when it is not there, for its owner only.
-func NewFile(folder string) (*File, error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make the state folder %s: %w", folder, err)
-	}
-	return &File{folder: folder}, nil
-}
+// NewFile keeps journals in a folder, which the first Acquire makes, for its owner only.
+func NewFile(folder string) *File { return &File{folder: folder} }
 
 // A reader of the lock holds it shared for a moment; that is not an owner.
 const readersAreGoneWithin = 250 * time.Millisecond
 
 // Acquire takes the lock or says who holds it. It blocks for a quarter of a second at most.
 func (f *File) Acquire(ctx context.Context, serviceName string) (cutover.Session, error) {
+	if err := os.MkdirAll(f.folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make the state folder %s: %w", f.folder, err)
+	}
 	lock, err := os.OpenFile(f.path(serviceName, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", serviceName, err)
@@ -115,6 +113,39 @@ func (f *File) Ask(ctx context.Context, serviceName string, request cutover.Requ
 		return err
 	}
 	return f.write(serviceName, "ask", data)
+}
+
+// Past lists the rollouts before the present one's journal.
+func (f *File) Past(_ context.Context, serviceName string) ([]cutover.Record, error) {
+	path := f.path(serviceName, "past.json")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the history of %s: %w", serviceName, err)
+	}
+	var records []cutover.Record
+	if err := json.Unmarshal(data, &records); err != nil {
+		return nil, fmt.Errorf("read the history of %s: %s is damaged: %w: move it away", serviceName, path, err)
+	}
+	return records, nil
+}
+
+// remember adds a record. A crash between this and the journal's replacement remembers it twice: the second time wins.
+func (f *File) remember(serviceName string, record cutover.Record) error {
+	records, err := f.Past(context.Background(), serviceName)
+	if err != nil {
+		return err
+	}
+	if len(records) > 0 && records[0].Rollout == record.Rollout {
+		records = records[1:]
+	}
+	data, err := json.Marshal(cutover.WithRecord(records, record))
+	if err != nil {
+		return err
+	}
+	return f.write(serviceName, "past.json", data)
 }
 
 func (f *File) load(serviceName string) (*cutover.Journal, error) {

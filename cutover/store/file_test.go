@@ -1,10 +1,7 @@
 package store_test
 
 import (
-	"bufio"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,7 +14,7 @@ import (
 func TestFileKeepsTheContract(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "state")
 	cutovertest.Store(t,
-		func(t *testing.T) cutover.Store { return newFile(t, folder) },
+		func(t *testing.T) cutover.Store { return store.NewFile(folder) },
 		func(t *testing.T, serviceName string) {
 			if err := os.Remove(filepath.Join(folder, serviceName+".lock")); err != nil {
 				t.Fatal(err)
@@ -43,41 +40,9 @@ func TestFileKeepsTheContract(t *testing.T) {
 	})
 }
 
-// The lock of a killed process is free at once.
 func TestLockDiesWithItsOwner(t *testing.T) {
 	folder := t.TempDir()
-	if os.Getenv("CUTOVER_TEST_HOLD") != "" {
-		folder = os.Getenv("CUTOVER_TEST_HOLD")
-		if _, err := newFile(t, folder).Acquire(t.Context(), "api-gateway"); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Println("locked")
-		select {}
-	}
-	owner := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "TestLockDiesWithItsOwner")
-	owner.Env = append(os.Environ(), "CUTOVER_TEST_HOLD="+folder)
-	out, err := owner.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := owner.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "locked"; {
-	}
-	file := newFile(t, folder)
-	if _, err := file.Acquire(t.Context(), "api-gateway"); err == nil {
-		t.Fatal("the lock was not held")
-	}
-	if err := owner.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	owner.Wait()
-	session, err := file.Acquire(t.Context(), "api-gateway")
-	if err != nil {
-		t.Fatal(err)
-	}
-	session.Close()
+	killOwner(t, func() cutover.Store { return store.NewFile(folder) }, folder)
 }
 
 func TestDamagedJournalIsRefused(t *testing.T) {
@@ -85,22 +50,13 @@ func TestDamagedJournalIsRefused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "api-gateway.json"), []byte(`{"version":`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := newFile(t, folder).Peek(t.Context(), "api-gateway"); err == nil || !strings.Contains(err.Error(), "api-gateway.json") {
+	if _, _, err := store.NewFile(folder).Peek(t.Context(), "api-gateway"); err == nil || !strings.Contains(err.Error(), "api-gateway.json") {
 		t.Errorf("got %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "api-gateway.json"), []byte(`{"version":99}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := newFile(t, folder).Peek(t.Context(), "api-gateway"); err == nil || !strings.Contains(err.Error(), "newer") {
+	if _, _, err := store.NewFile(folder).Peek(t.Context(), "api-gateway"); err == nil || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("got %v", err)
 	}
-}
-
-func newFile(t *testing.T, folder string) *store.File {
-	t.Helper()
-	file, err := store.NewFile(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return file
 }

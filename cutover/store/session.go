@@ -18,8 +18,9 @@ type fileSession struct {
 
 	lost     chan struct{}
 	loseOnce sync.Once
-	known    bool   // the stored Rev is known
-	rev      uint64 // of what is stored
+	known    bool             // the stored Rev is known
+	rev      uint64           // of what is stored
+	last     *cutover.Journal // what is stored; nil: nothing
 }
 
 // Load reads the journal; nil when there is none.
@@ -28,7 +29,7 @@ func (s *fileSession) Load(context.Context) (*cutover.Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.known, s.rev = true, 0
+	s.known, s.rev, s.last = true, 0, journal
 	if journal != nil {
 		s.rev = journal.Rev
 	}
@@ -49,6 +50,11 @@ func (s *fileSession) Save(ctx context.Context, journal *cutover.Journal) error 
 	if journal.Rev != 0 && journal.Rev != s.rev {
 		return cutover.ErrLost
 	}
+	if was := s.last; was != nil && journal.Rev == 0 {
+		if err := s.file.remember(s.service, was.Record()); err != nil {
+			return err
+		}
+	}
 	next := *journal
 	next.Rev = s.rev + 1
 	data, err := json.Marshal(next)
@@ -58,7 +64,7 @@ func (s *fileSession) Save(ctx context.Context, journal *cutover.Journal) error 
 	if err := s.file.write(s.service, "json", data); err != nil {
 		return err
 	}
-	journal.Rev, s.rev = next.Rev, next.Rev
+	journal.Rev, s.rev, s.last = next.Rev, next.Rev, &next
 	return nil
 }
 

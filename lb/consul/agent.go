@@ -19,8 +19,11 @@ import (
 type Config struct {
 	Address string        // http://host:8500, https://… or unix:///…; user:password@ is taken as basic auth
 	Token   string        // the ACL token itself; the caller reads it from its file or variable
-	TLS     api.TLSConfig // for https
+	TLS     TLS    // for https
 }
+
+// TLS is whom the agent is trusted by, and who we are to it; Address is the name in its certificate.
+type TLS = api.TLSConfig
 
 // Agent is one Consul agent. It is safe for concurrent use.
 type Agent struct {
@@ -56,6 +59,12 @@ func New(cfg Config) (*Agent, error) {
 	}
 	return a, nil
 }
+
+// Client is what the agent is reached by, for others who speak with it.
+func (a *Agent) Client() *api.Client { return a.client }
+
+// Address is where the agent is reached, without credentials.
+func (a *Agent) Address() string { return a.address }
 
 // Maintain implements lb.Intent. The agent keeps maintenance as a check named _service_maintenance:<id>, so switching
 // it on twice, or off where it is not on, changes nothing.

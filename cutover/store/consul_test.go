@@ -1,0 +1,103 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/cutovertest"
+	"github.com/cutover/cutover/cutover/store"
+)
+
+func TestConsulKeepsTheContract(t *testing.T) {
+	agent := cutovertest.Consul(t, "")
+	client := clientOf(t, agent, "")
+	cutovertest.Store(t,
+		func(t *testing.T) cutover.Store { return store.NewConsul(clientOf(t, agent, ""), agent.Address) },
+		func(t *testing.T, serviceName string) {
+			key := "cutover/" + serviceName + "/control/lock"
+			pair, _, err := client.KV().Get(key, nil)
+			if err != nil || pair == nil {
+				t.Fatalf("the lock: %v, %v", pair, err)
+			}
+			if _, err := client.Session().Destroy(pair.Session, nil); err != nil {
+				t.Fatal(err)
+			}
+		})
+}
+
+// policy is the least that a token needs for the store; docs/recovery.md has it.
+const policy = `
+key_prefix "cutover/" { policy = "write" }
+session_prefix "" { policy = "write" }
+`
+
+const managementToken = "11111111-2222-3333-4444-555555555555"
+
+func TestConsulWithTheLeastPolicy(t *testing.T) {
+	agent := cutovertest.Consul(t, `acl { enabled = true default_policy = "deny" tokens { initial_management = "`+managementToken+`" agent = "`+managementToken+`" } }`)
+	manager := clientOf(t, agent, managementToken)
+	if _, _, err := manager.ACL().PolicyCreate(&api.ACLPolicy{Name: "cutover", Rules: policy}, nil); err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := manager.ACL().TokenCreate(&api.ACLToken{Policies: []*api.ACLLink{{Name: "cutover"}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cutovertest.Store(t,
+		func(t *testing.T) cutover.Store {
+			return store.NewConsul(clientOf(t, agent, token.SecretID), agent.Address)
+		},
+		func(t *testing.T, serviceName string) {
+			if _, err := manager.KV().Delete("cutover/"+serviceName+"/control/lock", nil); err != nil {
+				t.Fatal(err)
+			}
+		})
+	denied := store.NewConsul(clientOf(t, agent, "99999999-2222-3333-4444-555555555555"), agent.Address)
+	if _, err := denied.Acquire(t.Context(), "denied"); !cutover.IsPermanent(err) {
+		t.Errorf("a token that may not: got %v, want a permanent error", err)
+	}
+}
+
+// The lock of a process that is proved dead is free at once; that of any other one only when its session has ended.
+func TestConsulLockOfADeadProcess(t *testing.T) {
+	agent := cutovertest.Consul(t, "")
+	killOwner(t, func() cutover.Store { return store.NewConsul(clientOf(t, agent, ""), agent.Address) }, agent.Address)
+}
+
+func TestConsulThatDoesNotAnswer(t *testing.T) {
+	agent := cutovertest.Consul(t, "")
+	session, err := store.NewConsul(clientOf(t, agent, ""), agent.Address).Acquire(t.Context(), "api-gateway")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := session.Left(); left < 10*time.Second || left > 15*time.Second {
+		t.Errorf("a new lock covers %s", left)
+	}
+	agent.Kill()
+	before := session.Left()
+	deadline := time.Now().Add(20 * time.Second)
+	for session.Left() > 0 && time.Now().Before(deadline) {
+		<-time.After(50 * time.Millisecond)
+	}
+	if session.Left() > 0 || before == 0 {
+		t.Errorf("the lease was %s when Consul was killed and is %s now", before, session.Left())
+	}
+	select {
+	case <-session.Lost():
+		t.Error("the lock is said to be lost; nobody has said so: Consul may come back with it")
+	default:
+	}
+	session.Close() //nolint:errcheck // there is nobody to release it
+}
+
+func clientOf(t *testing.T, agent *cutovertest.ConsulAgent, token string) *api.Client {
+	t.Helper()
+	client, err := api.NewClient(&api.Config{Address: agent.Address, Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
