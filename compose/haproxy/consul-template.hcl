@@ -2,6 +2,9 @@
 
 log_level = "warn"
 
+# By default it ends by SIGINT only, which a shell's background programs ignore.
+kill_signal = "SIGTERM"
+
 consul {
   # By default consul-template gives up, and exits, after 12 attempts (about five minutes).
   # 0 attempts is "for ever".

@@ -17,8 +17,23 @@ fi
 haproxy -W -db -S '*:9998,level,admin' -f /etc/haproxy/haproxy.cfg -f "$running" &
 haproxy=$!
 template=
-trap 'kill -TERM "$haproxy"' TERM INT
-trap 'kill -USR1 "$haproxy"' USR1
+stopping=
+
+# A reload that reaches a master which is ending starts a worker that takes connections again, and they are cut when the
+# container's time is over (seen on 2.6.12). So consul-template ends first, and a reload that it has begun.
+stop() {
+	stopping=1
+	if [ -n "$template" ]; then
+		kill -TERM "$template" 2>/dev/null
+		wait "$template"
+	fi
+	exec {lock}>"$running.lock"
+	flock -w 5 "$lock"
+	kill "-$1" "$haproxy"
+	exec {lock}>&-
+}
+trap 'stop TERM' TERM INT
+trap 'stop USR1' USR1
 
 # consul-template renders within 100 ms, and a reload that reaches a master without
 # signal handlers kills it. The master's CLI answers once they are there.
@@ -47,7 +62,7 @@ while :; do
 		kill -TERM "$template" 2>/dev/null
 		exit "$code"
 	fi
-	if ! kill -0 "$template" 2>/dev/null; then
+	if [ -z "$stopping" ] && ! kill -0 "$template" 2>/dev/null; then
 		say "consul-template has ended; it is started again"
 		sleep 1 # so that one that fails at once does not spin
 		start_template
