@@ -18,6 +18,9 @@ type process struct {
 // a relative PID), and list old workers under a heading of their own, so only PID, type and heading are used.
 // No running worker is an error: the master is reloading.
 func parseProc(text string) ([]process, error) {
+	if text == "" {
+		return nil, errors.New("the master closed the connection without an answer: it is reloading, or something on the way closes connections")
+	}
 	if !strings.HasPrefix(text, "#<PID>") {
 		return nil, fmt.Errorf("answer is not `show proc`: %q: is this the master's socket (haproxy -W -S)?", short(text))
 	}

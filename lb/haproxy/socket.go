@@ -59,10 +59,14 @@ func (s socket) ask(ctx context.Context, line string) (string, error) {
 	return string(answer), nil
 }
 
-// cause prefers the context's reason to the error that it made the connection return.
+// cause prefers the context's reason to the error that it made the connection return, and leaves out of that its own port,
+// which is another one each time: what fails in the same way reads the same.
 func cause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if failed := (*net.OpError)(nil); errors.As(err, &failed) {
+		return failed.Err
 	}
 	return err
 }
