@@ -28,6 +28,8 @@ type composeService struct {
 		Options map[string]string `yaml:"options"`
 	} `yaml:"logging"`
 	DependsOn []string `yaml:"depends_on"`
+
+	files map[string]string // path in the container to text, beside what its image has
 }
 
 // readCompose reads a Compose file; variables take their defaults unless set here.
@@ -84,6 +86,9 @@ func (s composeService) request(serviceName, containerName, network string, labe
 	}
 	for _, port := range s.Ports {
 		request.ExposedPorts = append(request.ExposedPorts, port[strings.LastIndex(port, ":")+1:]+"/tcp")
+	}
+	for path, text := range s.files {
+		request.Files = append(request.Files, testcontainers.ContainerFile{Reader: strings.NewReader(text), ContainerFilePath: path, FileMode: 0o644})
 	}
 	for _, set := range []map[string]string{s.Labels, labels} {
 		for key, value := range set {

@@ -45,7 +45,8 @@ func (s *stack) isNew(rollout string) []string {
 	s.Helper()
 	var want []string
 	for _, name := range s.fleet {
-		want = append(want, name+"."+rollout)
+		base, _, _ := strings.Cut(name, ".") // of one that came by a rollout
+		want = append(want, base+"."+rollout)
 	}
 	s.isFleet(want)
 	for _, name := range want {

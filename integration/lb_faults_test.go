@@ -99,18 +99,38 @@ func (s *stack) reload(lb string) {
 type keptAlive struct {
 	net.Conn
 	from *bufio.Reader
+	last bool // the server closes it after the answer that came
 }
 
 // keepAlive makes a first request. The connection is closed with the test.
 func (s *stack) keepAlive(front string) *keptAlive {
 	s.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(front, "http://"))
+	client, err := dialKept(front)
 	s.must(err)
-	s.Cleanup(func() { conn.Close() })
-	client := &keptAlive{conn, bufio.NewReader(conn)}
+	s.Cleanup(func() { client.Close() })
 	s.must(client.get())
 	s.asked++
 	return client
+}
+
+func dialKept(front string) (*keptAlive, error) {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(front, "http://"))
+	if err != nil {
+		return nil, err
+	}
+	return &keptAlive{Conn: conn, from: bufio.NewReader(conn)}, nil
+}
+
+// again makes a request on the connection that it has, or on a new one if the last answer ended that.
+func (c *keptAlive) again(front string) (*keptAlive, error) {
+	if c.last {
+		c.Close()
+		var err error
+		if c, err = dialKept(front); err != nil {
+			return nil, err
+		}
+	}
+	return c, c.get()
 }
 
 // get makes a request on the connection that it has.
@@ -132,5 +152,6 @@ func (c *keptAlive) get() error {
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("status %s", answer.Status)
 	}
+	c.last = answer.Close
 	return nil
 }

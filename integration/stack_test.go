@@ -40,10 +40,11 @@ type stack struct {
 	fleet   []string          // names of the containers registered at the beginning
 	config  config
 	product product
-	nginx   bool     // lb-2 is nginx
-	rate    float64  // of the workload
-	prefix  []string // of the command: what it is run by
-	asked   int64    // requests that this harness made through the front doors, and that were answered
+	nginx   bool              // lb-2 is nginx
+	rate    float64           // of the workload
+	prefix  []string          // of the command: what it is run by
+	relays  map[string]*relay // by service:port, where the stack is behind them; else nil
+	asked   int64             // requests that this harness made through the front doors, and that were answered
 }
 
 // options change what a stack is made of.
@@ -53,6 +54,9 @@ type options struct {
 	env     map[string]string // of the fleet's containers
 	nginx   bool              // lb-2 is nginx, not HAProxy
 	rate    float64           // of the workload, per second; default 100
+	relayed bool              // Consul and the load balancers are reached through relays
+	servers int               // of Consul, which then keep what they know over a restart; default: one that does not
+	files   map[string]string // path in the load balancers' containers to text
 	config  func(config)
 }
 
@@ -81,10 +85,10 @@ func newStack(t *testing.T, o options) *stack {
 	s.must(err)
 	s.network = edge.Name
 	services := readCompose(t, "../compose/compose.yaml", nil)
-	s.start("consul", services["consul"], "consul")
-	s.consul, err = api.NewClient(&api.Config{Address: s.ports["consul:8500"]})
-	s.must(err)
-	s.await(30*time.Second, "Consul's leader", func() bool { leader, err := s.consul.Status().Leader(); return err == nil && leader != "" })
+	if o.relayed {
+		s.relays = map[string]*relay{}
+	}
+	s.startConsul(services["consul"], o.servers)
 	s.start("datastore", services["datastore"], "datastore")
 	gateway := services["gateway"]
 	gateway.Image = o.product.old
@@ -102,8 +106,9 @@ func newStack(t *testing.T, o options) *stack {
 		services["lb-2"] = nginxInPlaceOf(services["lb-2"])
 	}
 	for _, lb := range []string{"lb-1", "lb-2"} {
-		services[lb].Environment["CHECK_PATH"] = o.product.check
-		s.start(lb, services[lb], lb)
+		balancer := services[lb]
+		balancer.Environment["CHECK_PATH"], balancer.files = o.product.check, o.files
+		s.start(lb, balancer, lb)
 		s.fronts = append(s.fronts, "http://"+s.ports[lb+":8080"])
 	}
 	for i, name := range s.fleet {
@@ -134,6 +139,11 @@ func (s *stack) start(serviceName string, service composeService, containerName 
 	}
 	for _, port := range service.Ports {
 		inside := port[strings.LastIndex(port, ":")+1:]
+		if s.relays != nil {
+			r := s.newRelay(s.inContainer(containerName, inside))
+			s.relays[serviceName+":"+inside], s.ports[serviceName+":"+inside] = r, r.address()
+			continue
+		}
 		endpoint, err := started.PortEndpoint(s.Context(), portOf(inside), "")
 		s.must(err)
 		s.ports[serviceName+":"+inside] = endpoint
