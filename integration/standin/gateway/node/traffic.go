@@ -24,6 +24,10 @@ func (n *Node) serveAPI(w http.ResponseWriter, r *http.Request) {
 		echoSocket(w, r)
 		return
 	}
+	if r.Header.Get("Accept") == "text/event-stream" {
+		n.sendEvents(w, r)
+		return
+	}
 	service := r.PathValue("api") + ":serve"
 	n.activity.begin(service)
 	defer n.activity.end(service) // after it is counted, so that an idle node has counted all
