@@ -71,6 +71,25 @@ func TestLeaseThatIsNeverConfirmedAgain(t *testing.T) {
 	}
 }
 
+// A process can be paused right after it was told what is left of its lease: the pause is no part of what it may take.
+func TestPauseAfterTheLeaseWasToldIsNotAdded(t *testing.T) {
+	m := newModel(t, 1, nil)
+	var told time.Time
+	m.store.Covered = func() time.Duration {
+		told = time.Now()
+		<-time.After(20 * time.Millisecond)
+		return 4 * time.Second
+	}
+	for kind, resource := range m.runner.Resources {
+		m.runner.Resources[kind] = deadlines{resource, func(ctx context.Context) {
+			if at, bounded := ctx.Deadline(); !bounded || at.After(told.Add(4*time.Second)) {
+				t.Errorf("a request may take until %s after the lease", at.Sub(told.Add(4*time.Second)))
+			}
+		}}
+	}
+	m.ended(m.apply(), cutover.Done)
+}
+
 type deadlines struct {
 	cutover.Resource
 	look func(context.Context)

@@ -137,7 +137,7 @@ func (r *run) begin(ctx context.Context, step Step) (*Entry, error) {
 }
 
 func (r *run) save(ctx context.Context) error {
-	ctx, cancel := r.limited(ctx, "saving the journal", orDefault(r.Limit, 30*time.Second))
+	ctx, cancel := r.limited(ctx, "saving the journal", time.Now(), orDefault(r.Limit, 30*time.Second))
 	defer cancel()
 	return r.session.Save(ctx, &r.journal)
 }
@@ -175,9 +175,9 @@ func (r *run) emit(event Event) {
 	r.Emit(event)
 }
 
-// limited bounds one call to a resource or the store.
-func (r *run) limited(ctx context.Context, doing string, limit time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s while %s", limit, doing))
+// limited bounds one call to a resource or the store, which may take limit from a moment on.
+func (r *run) limited(ctx context.Context, doing string, from time.Time, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithDeadlineCause(ctx, from.Add(limit), fmt.Errorf("no answer within %s while %s", limit, doing))
 }
 
 func orDefault(d, fallback time.Duration) time.Duration {

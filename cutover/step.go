@@ -71,7 +71,7 @@ func (a *attempt) ask(ctx context.Context) error {
 			return nil // the loop sees it next
 		}
 		t.last = now
-		limit := a.callLimit()
+		from, limit := time.Now(), a.callLimit() // a process that is paused once Left has been told gets no more for it
 		if left := a.session.Left(); left < limit {
 			if left < shortest {
 				t.err = errNotCovered
@@ -80,7 +80,7 @@ func (a *attempt) ask(ctx context.Context) error {
 			limit = left
 		}
 		a.asked = true
-		call, cancel := a.limited(ctx, "asking "+t.name+" to be "+string(a.step.To), limit)
+		call, cancel := a.limited(ctx, "asking "+t.name+" to be "+string(a.step.To), from, limit)
 		t.err = withCause(call, a.Resources[a.step.Kind].Set(call, t.name, a.step.To))
 		cancel()
 		t.asked = t.asked || t.err == nil
@@ -107,7 +107,7 @@ func (a *attempt) askedAll() bool {
 func (a *attempt) look(ctx context.Context) []Seen {
 	seen := make([]Seen, len(a.targets))
 	for i, t := range a.targets {
-		call, cancel := a.limited(ctx, "looking at "+t.name, orDefault(a.Look, 5*time.Second))
+		call, cancel := a.limited(ctx, "looking at "+t.name, time.Now(), orDefault(a.Look, 5*time.Second))
 		observation, err := a.Resources[a.step.Kind].Observe(call, t.name)
 		seen[i] = Seen{Target: t.name, Observation: observation, Err: withCause(call, err)}
 		cancel()
