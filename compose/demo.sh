@@ -14,7 +14,6 @@ say() { printf '\n== %s\n' "$*"; }
 
 say "A fresh stack: Consul, two HAProxy driven by consul-template, three $fleet containers"
 "$here/down.sh"
-rm -rf "$top/demo/state"
 mkdir -p "$top/demo"
 "$here/up.sh"
 

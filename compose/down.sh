@@ -12,4 +12,3 @@ docker volume ls -q --filter "$mine" | xargs -r docker volume rm >/dev/null
 
 # What the demo built and remembered.
 docker image ls -q cutover-demo/fixed-gateway | sort -u | xargs -r docker image rm -f >/dev/null
-rm -rf "$here/../demo/state"

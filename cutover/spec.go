@@ -4,9 +4,10 @@ import "time"
 
 // Spec is what the operator wants, free of every adapter's detail. Build reads nothing else beside a World.
 type Spec struct {
-	Service string `json:"service"` // the rollout's name, and what the lock covers
-	Rollout string `json:"rollout"` // short id of this run; new containers are named after it
-	Image   Image  `json:"image"`   // what every container shall run
+	Service string `json:"service"`           // the rollout's name, and what the lock covers
+	Rollout string `json:"rollout"`           // short id of this run; new containers are named after it
+	Image   Image  `json:"image"`             // what every container shall run
+	Earlier bool   `json:"earlier,omitempty"` // the image is one from before, and not what the configuration describes
 
 	Balancers []Balancer `json:"balancers,omitempty"` // who must agree on a member's state
 	Ladder    []State    `json:"ladder,omitempty"`    // the driver's workload ladder from active upwards; empty: none

@@ -63,7 +63,7 @@ func (s *site) newServer(d config.Driver) (driver.Server, error) {
 	}
 	server := driver.Server{
 		User: d.User, Password: password, AdminPort: d.Port, QuiescePort: d.QuiescePort, DiagnosticPort: d.DiagnosticPort,
-		TLS: secure, Containers: s.seenByDriver(), SharedClients: d.ClientIDs == "shared",
+		TLS: secure, Containers: s.seenByDriver(), Earlier: func() bool { return s.backTo.ID != "" }, SharedClients: d.ClientIDs == "shared",
 	}
 	for _, source := range s.config.Image.Packages {
 		server.Expect = append(server.Expect, strings.TrimSuffix(path.Base(source), ".zip"))

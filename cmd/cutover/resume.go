@@ -52,27 +52,36 @@ func (r *rollout) goBack(ctx context.Context) error {
 	}
 	defer session.Close() //nolint:errcheck // the process ends now and the lock with it
 	if journal == nil || !journal.Open() {
-		if r.backTo, err = imageBefore(r.config.Service, journal); err != nil {
+		last, err := r.lastDone(ctx, journal)
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(r.people(), "rollout %s of %s is done: going back is a new rollout, to %s\n\n", journal.Plan.Spec.Rollout, r.config.Service, r.backTo.Ref)
+		r.backTo = last.Replaced[0]
+		fmt.Fprintf(r.people(), "rollout %s of %s is done: going back is a new rollout, to %s\n\n", last.Rollout, r.config.Service, r.backTo.Ref)
 		return r.begun(ctx, session, nil)
 	}
 	r.wanted = cutover.RolledBack
 	return r.goOn(ctx, session, journal, func(j *cutover.Journal) error { return j.TurnRound("rollback was asked for") })
 }
 
-// imageBefore is what the containers ran that a rollout which is done has replaced.
-func imageBefore(serviceName string, journal *cutover.Journal) (cutover.Image, error) {
-	if journal == nil || journal.Outcome != cutover.Done {
-		return cutover.Image{}, fmt.Errorf("no rollout of %s is unfinished, and the last one replaced nothing: there is nothing to go back from", serviceName)
+// lastDone is the last rollout that replaced the fleet. Those after it that were rolled back changed nothing.
+func (r *rollout) lastDone(ctx context.Context, journal *cutover.Journal) (cutover.Record, error) {
+	records, err := r.store.Past(ctx, r.config.Service)
+	if err != nil {
+		return cutover.Record{}, err
 	}
-	before := journal.Record().Replaced
-	if len(before) != 1 {
-		return cutover.Image{}, fmt.Errorf("before rollout %s the containers of %s ran %d different images: name the one that you want in image.ref, and apply",
-			journal.Plan.Spec.Rollout, serviceName, len(before))
+	if journal != nil {
+		records = append([]cutover.Record{journal.Record()}, records...)
 	}
-	return before[0], nil
+	i := slices.IndexFunc(records, func(r cutover.Record) bool { return r.Outcome == cutover.Done })
+	if i < 0 {
+		return cutover.Record{}, fmt.Errorf("no rollout of %s is unfinished, and none is done: there is nothing to go back from", r.config.Service)
+	}
+	if n := len(records[i].Replaced); n != 1 {
+		return cutover.Record{}, fmt.Errorf("before rollout %s the containers of %s ran %d different images: name the one that you want in image.ref, and apply",
+			records[i].Rollout, r.config.Service, n)
+	}
+	return records[i], nil
 }
 
 // takeUp takes the lock and reads the journal; nil when there is none.
@@ -101,6 +110,9 @@ func (r *rollout) goOn(ctx context.Context, session cutover.Session, journal *cu
 	if how := r.driver.Procedure(factsOfAll(journal.Plan.World)); !slices.Equal(how.Ladder, journal.Plan.Spec.Ladder) || how.Prepares != journal.Plan.Spec.Prepares ||
 		cmp.Or(journal.Plan.Spec.Strategy.Kind, cutover.Rolling) != r.config.Strategy.Kind {
 		return fmt.Errorf("rollout %s was begun with another strategy.kind, or with another way to quiesce, than the configuration says: it can't be carried on like that: restore the configuration", journal.Plan.Spec.Rollout)
+	}
+	if journal.Plan.Spec.Earlier {
+		r.backTo = journal.Plan.Spec.Image
 	}
 	if err := turn(journal); err != nil {
 		return err

@@ -127,7 +127,7 @@ func (s *site) spec(rollout string, image cutover.Image, seen cutover.World, wit
 	facts := factsOfAll(seen)
 	how := s.driver.Procedure(facts)
 	spec := cutover.Spec{
-		Service: c.Service, Rollout: rollout, Image: image, Driver: c.Driver.Kind, Ladder: how.Ladder,
+		Service: c.Service, Rollout: rollout, Image: image, Earlier: s.backTo.ID != "", Driver: c.Driver.Kind, Ladder: how.Ladder,
 		Prepares: how.Prepares, Readiness: how.Readiness, Notes: append(s.origin.Notes(), how.Notes...),
 		Strategy: cutover.Strategy{
 			Kind: c.Strategy.Kind, MinServing: c.Strategy.MinServing, MaxSurge: c.Strategy.MaxSurge, Start: c.Strategy.Start,

@@ -26,6 +26,7 @@ type Server struct {
 	TLS            *tls.Config // for the admin port; nil: HTTP
 	Separate       *Separate   // not nil: the new nodes make a cluster of their own
 	Expect         []string    // packages that a new container must have loaded, beside those of the old one
+	Earlier        func() bool // whether new containers get an image from before, which may lack packages of the old ones; may be nil
 	SharedClients  bool        // the operator's word that the messaging provider accepts a client id twice
 	Containers     Containers
 	Now            func() time.Time // default time.Now
