@@ -29,10 +29,21 @@ func (m *Members) Survey(ctx context.Context, target string) (cutover.State, []R
 	return state, adopted, detail, nil
 }
 
-// Check tells everything that would keep these targets from being moved: balancers that can't be looked into, and
-// balancers that have no server where the registry says one passes. Each error names its remedy. It changes nothing.
+// Checker is an Intent that can tell what keeps its word from reaching the balancers. It changes nothing.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
+// Check tells everything that would keep these targets from being moved: a registry that reaches nobody, balancers that
+// can't be looked into, and balancers that have no server where the registry says one passes. Each error names its remedy.
+// It changes nothing.
 func (m *Members) Check(ctx context.Context, targets ...string) []error {
 	var found []error
+	if registry, ok := m.cfg.Agent("").(Checker); ok {
+		if err := patiently(ctx, func() error { return registry.Check(ctx) }); err != nil {
+			found = append(found, err)
+		}
+	}
 	var readable []Balancer
 	for _, b := range m.asked() {
 		if err := patiently(ctx, func() error { return b.Check(ctx) }); err != nil {

@@ -1,6 +1,7 @@
 package lb_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/cutover/cutover/cutover"
 	"github.com/cutover/cutover/lb"
+	"github.com/cutover/cutover/lb/lbtest"
 )
 
 func TestSurveyAdopts(t *testing.T) {
@@ -92,5 +94,27 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		if _, err := lb.New(w.cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
+	}
+}
+
+// told is a registry that may reach nobody.
+type told struct {
+	*lbtest.FakeIntent
+	err error
+}
+
+func (r *told) Check(context.Context) error { return r.err }
+
+func TestCheckAsksWhetherTheRegistryReachesAnybody(t *testing.T) {
+	w := newWorld(passing())
+	w.show(running(lb.Up, 0))
+	registry := &told{FakeIntent: w.intent}
+	w.cfg.Agent = func(string) lb.Intent { return registry }
+	if found := w.members(t).Check(t.Context(), "gateway-1"); len(found) != 0 {
+		t.Errorf("%v", found)
+	}
+	registry.err = cutover.Permanent(errors.New("no leader"))
+	if found := w.members(t).Check(t.Context()); len(found) != 1 || !strings.Contains(found[0].Error(), "no leader") {
+		t.Errorf("%v", found)
 	}
 }

@@ -126,6 +126,9 @@ func TestErrorsKeepSecretsAndTheirCause(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), token) || !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Errorf("%v", err)
 	}
+	if _, err := a.Find(t.Context(), "gw", []string{"gw-1"}, "", 0); err == nil || strings.Contains(err.Error(), "filter=") {
+		t.Errorf("%v", err)
+	}
 	if text := (scrubbed{errors.New("denied for " + token), []string{token}}).Error(); text != "denied for …" {
 		t.Error(text)
 	}

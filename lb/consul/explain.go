@@ -3,6 +3,7 @@ package consul
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/hashicorp/consul/api"
@@ -24,6 +25,9 @@ func code(err error) int {
 func (a *Agent) explain(doing string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if asked := (*url.Error)(nil); errors.As(err, &asked) {
+		err = asked.Err // what was asked of whom is said here, and its query would be longer than the rest
 	}
 	clean := scrubbed{err, a.secrets}
 	switch code(err) {
