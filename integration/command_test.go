@@ -116,7 +116,12 @@ func (s *stack) begin(args ...string) *running {
 	r := &running{Cmd: s.command(args...)}
 	r.Stdout, r.Stderr = &r.stdout, &r.stderr
 	s.must(r.Start())
-	s.Cleanup(func() { r.Process.Signal(syscall.SIGKILL) }) // gone already, unless the test failed
+	s.Cleanup(func() { // it is gone already, unless the test failed
+		if r.ProcessState == nil {
+			s.Logf("cutover %v, which was not waited for:\n%s%s", r.Args[1:], r.stdout.String(), r.stderr.String())
+		}
+		r.Process.Signal(syscall.SIGKILL)
+	})
 	return r
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/filters"
+
+	"github.com/cutover/cutover/cutover"
 )
 
 func labelled(key string) filters.Args { return filters.NewArgs(filters.Arg("label", key)) }
@@ -45,8 +47,12 @@ func (s *stack) isNew(rollout string) []string {
 	s.Helper()
 	var want []string
 	for _, name := range s.fleet {
+<<<<<<< integration/fleet_test.go
+		want = append(want, successor(name, rollout))
+=======
 		base, _, _ := strings.Cut(name, ".") // of one that came by a rollout
 		want = append(want, base+"."+rollout)
+>>>>>>> /tmp/lbw/integration/fleet_test.go
 	}
 	s.isFleet(want)
 	for _, name := range want {
@@ -60,6 +66,17 @@ func (s *stack) isNew(rollout string) []string {
 		}
 	}
 	return want
+}
+
+// successor is the container that takes the place of one in a rollout.
+func successor(containerName, rollout string) string {
+	base, _, _ := strings.Cut(containerName, ".") // it may itself have come by a rollout
+	return base + "." + rollout
+}
+
+// joins reports whether the successor of a container is being taken into service.
+func joins(j cutover.Journal, containerName string) bool {
+	return inFlight(j, cutover.Member, successor(containerName, j.Plan.Spec.Rollout))
 }
 
 // isOld asserts that the fleet is the one that it was.

@@ -54,9 +54,7 @@ func (s *stack) restartedInARollout() {
 	run := s.begin("apply", "--yes", "--report", "report.json")
 	s.await(time.Minute, "the first drain", func() bool { return drains(s.journal(), s.fleet[0]) })
 	s.restart("lb-2")
-	s.await(time.Minute, "the second join", func() bool {
-		return inFlight(s.journal(), cutover.Member, s.fleet[1]+"."+s.journal().Plan.Spec.Rollout)
-	})
+	s.await(time.Minute, "the second join", func() bool { return joins(s.journal(), s.fleet[1]) })
 	s.restart("lb-2")
 	got := s.finish(run)
 	load.end()
