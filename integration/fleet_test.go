@@ -47,12 +47,7 @@ func (s *stack) isNew(rollout string) []string {
 	s.Helper()
 	var want []string
 	for _, name := range s.fleet {
-<<<<<<< integration/fleet_test.go
 		want = append(want, successor(name, rollout))
-=======
-		base, _, _ := strings.Cut(name, ".") // of one that came by a rollout
-		want = append(want, base+"."+rollout)
->>>>>>> /tmp/lbw/integration/fleet_test.go
 	}
 	s.isFleet(want)
 	for _, name := range want {
