@@ -18,6 +18,7 @@ type Registration struct {
 
 	Check       Check  `json:"-"` // used by Register only; Find can't tell it
 	Maintenance bool   `json:"-"` // in maintenance, the service or its whole node
+	Reason      string `json:"-"` // given for the service's own maintenance; Reason when cutover gave it
 	Passing     bool   `json:"-"` // every check but maintenance passes
 	CheckOutput string `json:"-"` // for people: the first check that does not pass
 }

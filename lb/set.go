@@ -11,7 +11,8 @@ import (
 	"github.com/cutover/cutover/cutover"
 )
 
-const reason = "cutover" // shown by Consul beside the maintenance that it belongs to
+// Reason is shown by Consul beside the maintenance that it belongs to.
+const Reason = "cutover"
 
 // Set implements cutover.Resource. It is repeatable and does not wait for a balancer to follow.
 func (m *Members) Set(ctx context.Context, target string, want cutover.State) error {
@@ -93,7 +94,7 @@ func (m *Members) maintain(ctx context.Context, target string, members []member,
 			if fresh[r.ID] {
 				continue
 			}
-			if err := intent.Maintain(ctx, r.ID, true, reason); err != nil {
+			if err := intent.Maintain(ctx, r.ID, true, Reason); err != nil {
 				return fmt.Errorf("put %s into maintenance: %w", r.ID, err)
 			}
 			turned = turned || !r.Maintenance
@@ -152,7 +153,7 @@ func (m *Members) serve(ctx context.Context, target string, members []member) er
 			if r.Maintenance {
 				m.timing.joins(target)
 			}
-			if err := intent.Maintain(ctx, r.ID, false, reason); err != nil {
+			if err := intent.Maintain(ctx, r.ID, false, Reason); err != nil {
 				return fmt.Errorf("end maintenance of %s: %w", r.ID, err)
 			}
 		}

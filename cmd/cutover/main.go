@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +21,7 @@ func main() {
 
 // run is the whole program; its result is the exit code, which is a contract.
 func run(args []string) int {
+	signal.Ignore(syscall.SIGPIPE) // a reader of the output that goes away must not end a rollout half-way
 	root := newRoot()
 	root.SetArgs(args)
 	err := root.ExecuteContext(context.Background())
@@ -88,7 +91,7 @@ func newRoot() *cobra.Command {
 	flags.BoolVar(&o.yes, "yes", false, "do not ask")
 	flags.BoolVar(&o.noColor, "no-color", os.Getenv("NO_COLOR") != "", "no progress line that redraws itself")
 	flags.StringVar(&o.logLevel, "log-level", "error", "trace, debug, info, warn or error; the log goes to standard error")
-	root.AddCommand(newCheck(&o), newBuild(&o), newImage(&o), newPlan(&o), newApply(&o), newStatus(&o), newHistory(&o), newResume(&o), newRollback(&o), newAbort(&o), newLB(&o), newVersion(&o), newSocketsHelper())
+	root.AddCommand(newCheck(&o), newBuild(&o), newImage(&o), newPlan(&o), newApply(&o), newStatus(&o), newHistory(&o), newDoctor(&o), newResume(&o), newRollback(&o), newAbort(&o), newLB(&o), newVersion(&o), newSocketsHelper())
 	return root
 }
 

@@ -16,9 +16,11 @@ import (
 )
 
 // reported runs a verb that moves something, and sees to it that there is a report whatever comes of it (but for a
-// command line that can't be read): a script must not read that of the run before. Until the first step SIGINT and SIGTERM end the verb's context.
+// command line that can't be read): a script must not read that of the run before. Until the first step SIGINT, SIGTERM and
+// SIGHUP end the verb's context. From then on a terminal that is closed (SIGHUP) changes nothing: the rollout goes on to its
+// end, as it would with nobody looking, and status tells of it from anywhere.
 func reported(cmd *cobra.Command, o options, verb func(context.Context, *rollout) error) error {
-	ctx, done := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, done := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer done()
 	r := &rollout{cmd: cmd, options: o}
 	started := time.Now()

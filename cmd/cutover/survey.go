@@ -175,10 +175,7 @@ func (s *site) known(target string) []lb.Registration {
 	if !ok {
 		return nil
 	}
-	var adopted []lb.Registration
-	if err := json.Unmarshal(node.Facts[cutover.Member], &adopted); err != nil {
-		return nil
-	}
+	adopted := registrationsOf(node)
 	if !isNew {
 		return adopted
 	}
@@ -200,6 +197,15 @@ func (s *site) known(target string) []lb.Registration {
 		fresh = append(fresh, r)
 	}
 	return fresh
+}
+
+// registrationsOf are what a node was registered as when the plan was made.
+func registrationsOf(node cutover.Node) []lb.Registration {
+	var adopted []lb.Registration
+	if json.Unmarshal(node.Facts[cutover.Member], &adopted) != nil {
+		return nil
+	}
+	return adopted
 }
 
 func (s *site) isNew(target string) bool { return s.plan.Old(target) != "" }

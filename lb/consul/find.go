@@ -84,7 +84,7 @@ func (a *Agent) health(ctx context.Context, found []lb.Registration) error {
 			switch {
 			case c.ServiceID != "" && c.ServiceID != r.ID:
 			case c.CheckID == maintenancePrefix+r.ID:
-				r.Maintenance = true
+				r.Maintenance, r.Reason = true, c.Notes
 			case c.CheckID == nodeMaintenance:
 				r.Maintenance, r.CheckOutput = true, "the whole node is in maintenance: "+c.Notes
 			case c.Status != api.HealthPassing:

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cutover/cutover/cutover/docker"
+	"github.com/cutover/cutover/image"
+	"github.com/cutover/cutover/lb"
+)
+
+// diagnose lists what does not fit. It is pure. While a rollout runs nothing is judged, and of one that is not finished
+// only that it is not: what it has left half-way is resume's to carry on.
+func (p *patient) diagnose() []symptom {
+	if p.holder != nil {
+		return []symptom{{What: fmt.Sprintf("a rollout of %s runs, by %s: nothing is judged meanwhile", p.service, p.holder), Remedy: "watch it with cutover status, and ask again when it is over"}}
+	}
+	if journal := p.open(); journal != nil {
+		return []symptom{{
+			What:   fmt.Sprintf("rollout %s is not finished, and nobody runs it: %s", journal.Plan.Spec.Rollout, where(*journal)),
+			Remedy: "carry it on with cutover resume, or go back with cutover rollback; then ask again",
+		}}
+	}
+	found := slices.Concat(p.strayRegistrations(), p.restingContainers())
+	for _, c := range p.containers {
+		if c.Running() {
+			found = append(found, p.runningContainer(c)...)
+		}
+	}
+	for _, problem := range p.disagreement {
+		found = append(found, symptom{What: problem.Error(), Remedy: "mend the load balancer, or leave it out with --without"})
+	}
+	return append(found, p.leftOver()...)
+}
+
+// knownIDs are the ids that a container's registration of a service can have been given by cutover, or by whoever names
+// them after the container.
+func (p *patient) knownIDs(service, container string) []string {
+	ids := []string{service + "-" + container, container}
+	if p.journal == nil {
+		return ids
+	}
+	if node, ok := p.journal.Plan.Node(container); ok {
+		for _, r := range registrationsOf(node) {
+			if r.Service == service {
+				ids = append(ids, r.ID)
+			}
+		}
+	}
+	return ids
+}
+
+// owner is the container that a registration belongs to, by its id; after a restart of the machine its address may be
+// another's. Of a registration whose id tells nothing it is the container that runs where it leads to.
+func (p *patient) owner(r lb.Registration) *docker.Found {
+	for i := range p.containers {
+		if slices.Contains(p.knownIDs(r.Service, p.containers[i].Name), r.ID) {
+			return &p.containers[i]
+		}
+	}
+	for i := range p.containers {
+		if p.leadsTo(r, p.containers[i]) {
+			return &p.containers[i]
+		}
+	}
+	return nil
+}
+
+// leadsTo reports whether a registration leads to where a container is now.
+func (p *patient) leadsTo(r lb.Registration, c docker.Found) bool {
+	i := slices.IndexFunc(p.members, func(s lb.Service) bool { return s.Name == r.Service })
+	return i >= 0 && c.Running() && r.Address == c.Place.Address && r.Port == c.Place.Port(p.members[i].Port)
+}
+
+// belonging are the registrations of a container.
+func (p *patient) belonging(name string) []lb.Registration {
+	var mine []lb.Registration
+	for _, r := range p.registrations {
+		if owner := p.owner(r); owner != nil && owner.Name == name {
+			mine = append(mine, r)
+		}
+	}
+	return mine
+}
+
+// strayRegistrations are those that no running container belongs to.
+func (p *patient) strayRegistrations() (found []symptom) {
+	for _, r := range p.registrations {
+		owner := p.owner(r)
+		if owner != nil && owner.Running() {
+			continue
+		}
+		one := symptom{
+			What:   fmt.Sprintf("registration %s of service %s leads to %s:%d, and no container of the fleet is there", r.ID, r.Service, r.Address, r.Port),
+			Remedy: fmt.Sprintf("consul services deregister -id=%s", r.ID),
+		}
+		if owner != nil {
+			one.What = fmt.Sprintf("%s is registered (%s of service %s) and does not run: %s", owner.Name, r.ID, r.Service, owner.Status)
+			one.Remedy = fmt.Sprintf("docker start %s, or consul services deregister -id=%s", owner.Name, r.ID)
+		}
+		switch {
+		case r.Passing && !r.Maintenance:
+			one.What += "; yet something passes its check there"
+		case owner == nil:
+			one.mend = func(ctx context.Context, s *site) error { return s.consul.Deregister(ctx, r.ID) }
+		}
+		found = append(found, one)
+	}
+	return found
+}
+
+// restingContainers are those that do not run.
+func (p *patient) restingContainers() (found []symptom) {
+	for _, c := range p.containers {
+		if c.Running() {
+			continue
+		}
+		successor := p.running(func(other docker.Found) bool { return other.Replaces == c.Name })
+		original := p.running(func(other docker.Found) bool { return other.Name == c.Replaces })
+		switch {
+		case c.NeverStarted() && c.Replaces != "":
+			found = append(found, symptom{
+				What:   fmt.Sprintf("%s was made by rollout %s and never started", c.Name, c.Rollout),
+				Remedy: "docker rm " + c.Name,
+				mend:   func(ctx context.Context, s *site) error { return s.fleet.Discard(ctx, c.Name) },
+			})
+		case successor != "":
+			found = append(found, symptom{What: fmt.Sprintf("%s has been replaced by %s and is still there (%s)", c.Name, successor, c.Status),
+				Remedy: "docker rm " + c.Name + " once nothing on its disk is needed: it was kept if its stores could not be seen to be empty"})
+		case original != "":
+			found = append(found, symptom{What: fmt.Sprintf("%s, of rollout %s, does not run (%s), and %s, which it was to replace, does", c.Name, c.Rollout, c.Status, original),
+				Remedy: "docker rm " + c.Name + " once nothing on its disk is needed"})
+		default:
+			found = append(found, symptom{What: fmt.Sprintf("%s does not run (%s, exit code %d)", c.Name, c.Status, c.ExitCode),
+				Remedy: "docker start " + c.Name + " and ask again, or docker rm it if it is not of the fleet any more"})
+		}
+	}
+	return found
+}
+
+func (p *patient) running(is func(docker.Found) bool) string {
+	if i := slices.IndexFunc(p.containers, func(c docker.Found) bool { return c.Running() && is(c) }); i >= 0 {
+		return p.containers[i].Name
+	}
+	return ""
+}
+
+// runningContainer is what keeps one from serving.
+func (p *patient) runningContainer(c docker.Found) (found []symptom) {
+	byHand := fmt.Sprintf("docker restart %s, and register it where it is then", c.Name)
+	if why := p.unfit[c.Name]; why != "" && p.inactive[c.Name] == "" {
+		return []symptom{{What: fmt.Sprintf("%s runs and is not healthy: %s", c.Name, why), Remedy: "wait for it (--fix does, for strategy.timeouts.start); docker logs " + c.Name, node: c.Name}}
+	}
+	if why := p.inactive[c.Name]; why != "" {
+		found = append(found, symptom{What: fmt.Sprintf("%s is not active: %s", c.Name, why), Remedy: byHand, node: c.Name})
+	}
+	mine := p.belonging(c.Name)
+	for _, service := range p.members {
+		i := slices.IndexFunc(mine, func(r lb.Registration) bool { return r.Service == service.Name })
+		at := fmt.Sprintf("%s:%d", c.Place.Address, c.Place.Port(service.Port))
+		switch {
+		case i < 0:
+			found = append(found, symptom{What: fmt.Sprintf("%s runs at %s and is not registered as %s", c.Name, at, service.Name),
+				Remedy: "register it in Consul, or stop it if it is not of the fleet any more", node: c.Name})
+		case !p.leadsTo(mine[i], c):
+			found = append(found, symptom{What: fmt.Sprintf("%s runs at %s, and its registration %s leads to %s:%d", c.Name, at, mine[i].ID, mine[i].Address, mine[i].Port),
+				Remedy: "register it anew in Consul, with its present address", node: c.Name})
+		case mine[i].Maintenance && mine[i].Reason == lb.Reason:
+			found = append(found, symptom{What: fmt.Sprintf("%s runs, and a rollout has left its registration %s in maintenance", c.Name, mine[i].ID),
+				Remedy: "consul maint -disable -service=" + mine[i].ID, node: c.Name})
+		case mine[i].Maintenance:
+			found = append(found, symptom{What: fmt.Sprintf("%s runs, and its registration %s is in maintenance: %s", c.Name, mine[i].ID, strings.TrimSpace(mine[i].Reason+" "+mine[i].CheckOutput)),
+				Remedy: "somebody has switched that on: if it is over, consul maint -disable -service=" + mine[i].ID})
+		case !mine[i].Passing:
+			found = append(found, symptom{What: fmt.Sprintf("%s runs, and Consul's check of %s does not pass: %s", c.Name, mine[i].ID, firstLine(mine[i].CheckOutput)),
+				Remedy: "make the check pass from where the Consul agent is, or correct members[].check"})
+		}
+	}
+	return found
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// leftOver is what killed processes have left on the engine.
+func (p *patient) leftOver() (found []symptom) {
+	for _, name := range p.helpers {
+		found = append(found, symptom{
+			What: "helper container " + name + " is left over", Remedy: "docker rm " + name,
+			mend: func(ctx context.Context, s *site) error { return s.fleet.Discard(ctx, name) },
+		})
+	}
+	for _, old := range p.leftovers {
+		found = append(found, symptom{
+			What: fmt.Sprintf("%s %s is left over: %s", old.Kind, old.Name, old.Why), Remedy: "cutover image prune",
+			mend: func(ctx context.Context, s *site) error {
+				return image.RemoveOld(ctx, s.carrier.Engine, []image.Old{old})
+			},
+		})
+	}
+	return found
+}
