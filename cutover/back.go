@@ -50,6 +50,40 @@ func (p Plan) asBefore() []Step {
 	return append(steps, look(Member, Serving, t.Join))
 }
 
+// mends looks at the old nodes which should run, and at those which should serve, when a way back has come to a position in its
+// steps. What is not as it should be is mended: an engine that was restarted gives its containers other addresses, and
+// one that died has no step of its own that would start it again. A node that can't be mended keeps nobody.
+func (p Plan) mends(turnedAt, cursor int) []Step {
+	f, back := newFleet(p, p.World), p.Back(turnedAt)
+	for _, step := range slices.Concat(p.Steps[:min(turnedAt+1, len(p.Steps))], back[:min(cursor, len(back))]) {
+		for _, name := range step.Targets {
+			if !step.Watches() {
+				f.set(name, f.moved(f.status[name], name, step))
+			}
+		}
+	}
+	var run, serve []string
+	for _, node := range p.World.Nodes {
+		s := f.status[node.Name]
+		if node.Member != Serving || s.container != Healthy || s.workload == Quiesced {
+			continue
+		}
+		run = append(run, node.Name)
+		if s.member == Serving {
+			serve = append(serve, node.Name)
+		}
+	}
+	var steps []Step
+	look := func(kind Kind, state State, names []string, timeout time.Duration) {
+		if len(names) > 0 {
+			steps = append(steps, Step{Kind: kind, Targets: names, From: state, To: state, Cause: "as it should be on the way back", Batch: -1, Timeout: timeout, OnTimeout: Warn})
+		}
+	}
+	look(Container, Healthy, run, p.Spec.Budgets.Start)
+	look(Member, Serving, serve, p.Spec.Budgets.Join)
+	return steps
+}
+
 // CanGoBack reports whether neither the step at that position nor any before it is one-way.
 func (p Plan) CanGoBack(at int) bool {
 	for i := 0; i <= at && i < len(p.Steps); i++ {

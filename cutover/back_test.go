@@ -174,6 +174,43 @@ func TestWayBackLooksAtTheWholeFleet(t *testing.T) {
 	m.isOld()
 }
 
+// A container that dies on the way back, after the step that started it, has no step of its own any more: resume starts it.
+func TestResumedWayBackMendsWhatDied(t *testing.T) {
+	m := newModel(t, 2, nil)
+	m.failsLate()
+	died := false
+	m.world.Before = func(request string) {
+		if !died && request == "member gw-1 drained" && m.store.Journal().Direction == cutover.Back {
+			died = true
+			m.world.Break(cutover.Container, "gw-1", cutover.Stopped)
+		}
+	}
+	m.ended(m.apply(), cutover.Stuck)
+	m.world.Delay = nil
+	m.ended(m.resume(false), cutover.RolledBack)
+	m.isOld()
+}
+
+// What should serve and does not is mended before anything that serves is taken out: an engine that was restarted has
+// given its containers other addresses, and too few others would serve.
+func TestWayBackMendsBeforeItTakesOut(t *testing.T) {
+	m := newModel(t, 3, nil)
+	m.world.MinServing = 2 // it is not the run that takes this one out
+	m.world.Delay = func(request string) time.Duration {
+		if request == "workload gw-1 quiesced" {
+			m.world.Break(cutover.Member, "gw-3", cutover.Out)
+			return 1000 * time.Hour
+		}
+		return 0
+	}
+	m.ended(m.apply(), cutover.RolledBack)
+	mended, takenOut := slices.Index(m.world.Requests, "member gw-3 serving"), slices.Index(m.world.Requests, "member gw-1.7f3a drained")
+	if takenOut = slices.Index(m.world.Requests[takenOut+1:], "member gw-1.7f3a drained") + takenOut + 1; mended < 0 || mended > takenOut {
+		t.Errorf("request %d mends gw-3, request %d takes gw-1.7f3a out", mended, takenOut)
+	}
+	m.isOld()
+}
+
 func TestOneSignalDoesNotStopTheWayBack(t *testing.T) {
 	m := newModel(t, 2, nil)
 	m.failsLate()

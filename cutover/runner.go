@@ -38,6 +38,9 @@ func (r *Runner) Run(ctx context.Context, session Session, journal Journal) Jour
 		run.journal.Reason = "" // what it was stuck at is tried again
 	}
 	run.journal.Outcome = ""
+	if run.journal.Direction == Back {
+		run.mends = run.journal.Plan.mends(run.journal.TurnedAt, run.journal.Cursor)
+	}
 	outcome := run.all(ctx)
 	run.emit(Event{Type: EventOutcome, Outcome: outcome, Detail: run.journal.Reason})
 	if outcome == Interrupted || outcome == LockTrouble {
@@ -52,6 +55,7 @@ type run struct {
 	session Session
 	journal Journal
 	steps   []Step // of the journal's direction
+	mends   []Step // of a way back, before the step at its cursor
 	asked   bool   // something was asked for in this step, or may have been by a process before this one
 	resumed bool   // the first step may be in flight
 	heeded  int    // signals acted on
@@ -71,7 +75,7 @@ const (
 
 func (r *run) all(ctx context.Context) Outcome {
 	for r.journal.Cursor < len(r.steps) {
-		step := r.steps[r.journal.Cursor]
+		step := r.next()
 		entry, err := r.begin(ctx, step)
 		if err != nil {
 			return r.notSaved(err)
@@ -80,7 +84,7 @@ func (r *run) all(ctx context.Context) Outcome {
 		entry.Ended = r.Clock.Now()
 		switch result {
 		case arrived:
-			r.journal.Cursor++
+			r.goOn()
 		case lost:
 			r.journal.Reason = ErrLost.Error()
 			return LockTrouble
@@ -91,7 +95,7 @@ func (r *run) all(ctx context.Context) Outcome {
 			entry.Failed = reason
 			if step.OnTimeout == Warn {
 				r.warn(fmt.Sprintf("%s: %s", step, reason))
-				r.journal.Cursor++
+				r.goOn()
 				continue
 			}
 			if r.journal.Direction == Back {
@@ -106,7 +110,7 @@ func (r *run) all(ctx context.Context) Outcome {
 			if err := r.journal.TurnRound(reason); err != nil {
 				return r.stuck(ctx, fmt.Sprintf("%s; %v", reason, err))
 			}
-			r.steps = r.journal.Steps()
+			r.steps, r.mends = r.journal.Steps(), r.journal.Plan.mends(r.journal.TurnedAt, 0)
 			r.emit(Event{Type: EventTurn, Detail: reason})
 		}
 	}
@@ -119,6 +123,22 @@ func (r *run) all(ctx context.Context) Outcome {
 		return r.notSaved(err)
 	}
 	return r.journal.Outcome
+}
+
+// next is the step that is to be carried out now: first what a way back mends, then the one at the cursor.
+func (r *run) next() Step {
+	if len(r.mends) > 0 {
+		return r.mends[0]
+	}
+	return r.steps[r.journal.Cursor]
+}
+
+func (r *run) goOn() {
+	if len(r.mends) > 0 {
+		r.mends = r.mends[1:]
+	} else {
+		r.journal.Cursor++
+	}
 }
 
 // begin journals that the step at the cursor may be in flight from now on.
