@@ -23,7 +23,7 @@ func (m *Members) Observe(ctx context.Context, target string) (cutover.Observati
 	m.measure(target, seen, now)
 	still := now.Sub(m.since[target].at)
 	if d := m.drains[target]; d != nil && d.entering {
-		still = math.MaxInt64 // nobody was ever sent to it
+		still, seen.entering = math.MaxInt64, true
 	}
 	if seen.stragglers(still) {
 		return m.drained(ctx, target, seen, still)

@@ -79,7 +79,7 @@ func (m *Members) drain(ctx context.Context, target string, members []member) er
 	if err != nil {
 		return err
 	}
-	if !registered && m.cfg.New != nil && m.cfg.New(target) {
+	if isNew := m.cfg.New != nil && m.cfg.New(target); !registered && (isNew || m.goingBack()) {
 		m.draining(target).entering = true
 	}
 	return m.maintain(ctx, target, members, fresh)

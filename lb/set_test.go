@@ -214,3 +214,32 @@ func TestBadPlaces(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A container may get the address of one that is gone, to which old workers still have idle clients. It was never sent
+// anything, or came back from out, so what they could send does not keep it from entering.
+func TestEnteringAtAnAddressThatOldWorkersKnow(t *testing.T) {
+	reused := old(lacking, 2, server(lb.Up, 0))
+	for name, test := range map[string]struct {
+		isNew, back bool
+		want        cutover.State
+	}{
+		"new":                            {isNew: true, want: cutover.Drained},
+		"old, on the way back":           {back: true, want: cutover.Drained},
+		"old, that Consul has forgotten": {want: ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.show(reused)
+			w.cfg.New = func(string) bool { return test.isNew }
+			w.cfg.Back = func() bool { return test.back }
+			m := w.members(t)
+			set(t, m, cutover.Drained)
+			if o := observe(t, m); o.State != test.want {
+				t.Errorf("%q %s", o.State, o.Detail)
+			}
+			if w.show(running(lb.Up, 0)); observe(t, m).State == cutover.Drained {
+				t.Error("a running worker sends it requests")
+			}
+		})
+	}
+}

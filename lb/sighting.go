@@ -16,6 +16,9 @@ type sighting struct {
 	intentAt time.Time
 	views    []named
 	without  []string
+	// entering: it is on its way in. Old workers may still have a server at an address that it has taken over from a
+	// container which is gone; what their clients ask of it there is served.
+	entering bool
 }
 
 type named struct {
@@ -31,6 +34,9 @@ type ask func(View, netip.AddrPort) (bool, string)
 func (s sighting) judge(still time.Duration, notes map[string]string) (cutover.State, string) {
 	question := map[cutover.State]ask{cutover.Serving: View.Runs, cutover.Drained: View.Away, cutover.Out: View.gone}[s.intent]
 	state := s.intent
+	if s.entering && s.intent == cutover.Drained {
+		question = View.left
+	}
 	if question == nil {
 		question = View.Runs // between rungs; say what the balancers run
 	}

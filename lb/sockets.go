@@ -33,7 +33,7 @@ type Sockets struct {
 
 // draining is what is remembered of a target on its way to drained.
 type draining struct {
-	entering bool                     // a new one that was not registered before: nobody can have been sent to it
+	entering bool                     // it comes in from out, where nothing was in flight, so there is nothing to wait for
 	left     time.Time                // when it was first seen that no balancer sends it anything new
 	others   map[netip.Addr]time.Time // peers, and when they were first seen
 	sockets  []cutover.Socket         // as they were at
