@@ -115,6 +115,17 @@ func (p proxySection) option(name string) bool {
 	return false
 }
 
+// keepsIdle is for how long clients may keep quiet between two requests (configuration manual, "timeout http-keep-alive").
+func (p proxySection) keepsIdle() (directive, time.Duration, bool) {
+	for _, name := range []string{"http-keep-alive", "http-request", "client"} {
+		if d, said := p.last("timeout", name); said && len(d.words) > 2 {
+			limit, ok := haproxyTime(d.words[2])
+			return d, limit, ok
+		}
+	}
+	return directive{}, 0, false
+}
+
 func (p proxySection) isHTTP() bool {
 	mode, said := p.last("mode")
 	return said && mode.is("mode", "http")
@@ -134,6 +145,10 @@ func (c configuration) advise(f Files) []Advice {
 		if f.Reloads && p.leads() && p.isHTTP() && !p.option("idle-close-on-response") {
 			all = append(all, p.head.advice(true, "%s %s has no `option idle-close-on-response`: each reload closes idle connections of clients, and a request that "+
 				"is on its way is lost: add the option to it", p.head.section, p.head.name))
+		}
+		if d, limit, said := p.keepsIdle(); said && f.Reloads && p.leads() && p.isHTTP() && limit > f.Drain {
+			all = append(all, d.advice(false, "`%s` is longer than strategy.drain.timeout (%s), for which idle clients of an old worker may hold up a drain: make one shorter or the other longer",
+				strings.Join(d.words, " "), f.Drain))
 		}
 		if p.head.section == "frontend" {
 			continue

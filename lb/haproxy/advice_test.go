@@ -81,6 +81,8 @@ func TestAdvice(t *testing.T) {
 		"stopped in time":       {"after 10m", "after 300000", false, ""},
 		"cut when taken out":    {"127.0.0.1:1 check", "127.0.0.1:1 check on-marked-down shutdown-sessions", true, "a.cfg:16: `on-marked-down shutdown-sessions`"},
 		"cut by default-server": {"\tserver s0", "\tdefault-server on-marked-down shutdown-sessions\n\tserver s0", true, "a.cfg:16: `on-marked-down"},
+		"idle for too long":     {"\tmode http\n", "\tmode http\n\ttimeout client 1h\n", false, "a.cfg:5: `timeout client 1h` is longer than strategy.drain.timeout (5m0s)"},
+		"idle long enough":      {"\tmode http\n", "\tmode http\n\ttimeout client 1h\n\ttimeout http-keep-alive 60s\n", false, ""},
 		"no redispatch":         {"\toption redispatch\n", "", false, "a.cfg:14: backend app has no `option redispatch`"},
 		"no retries":            {"retries 3", "retries 0", false, "a.cfg:6: retries 0"},
 		"repeats POST":          {"retry-on conn-failure", "retry-on conn-failure empty-response", false, "a.cfg:7: `retry-on conn-failure empty-response` sends requests again"},
