@@ -15,8 +15,8 @@ func (b *Balancer) Check(ctx context.Context) error {
 			return b.wrap("look into", err)
 		}
 	}
-	if b.stats != (socket{}) && !b.cfg.RunningOnly {
-		if _, err := b.running(ctx); err != nil {
+	if b.stats != (socket{}) {
+		if err := b.answers(ctx); err != nil {
 			return b.wrap("look into", err)
 		}
 	}

@@ -54,6 +54,18 @@ func transcript(t *testing.T, name string) (all, proc string) {
 	return all, proc
 }
 
+// oneWorker is a master whose only worker gives this transcript of `show stat -1 7 -1;show info`.
+func oneWorker(t *testing.T, said string) string {
+	t.Helper()
+	proc := "#<PID> <type> <reloads>\n1 master 0 [failed: 0]\n# workers\n" + field(said, "Pid") + " worker 0\n# old workers\n# programs\n\n"
+	return listen(t, func(line string) string {
+		if line == "show proc" {
+			return proc
+		}
+		return said + proc
+	})
+}
+
 // replay is a master that answers from a transcript.
 func replay(t *testing.T, name string) *Balancer {
 	t.Helper()

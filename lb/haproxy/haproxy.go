@@ -18,7 +18,7 @@ type Config struct {
 	// Master is the command line of the master process (haproxy -W -S). It leads to every worker, old ones too.
 	Master string
 	// Stats is a stats socket of the running worker. It is used to Hold where the master's socket has too low a
-	// level, and instead of the master with RunningOnly.
+	// level.
 	// It may also be the URL of the stats page, http:// or https://: then nothing but that page is asked. Old workers are
 	// not seen, nothing can be held, and what is in flight has to be proved by the member's own sockets.
 	Stats string
@@ -34,9 +34,6 @@ type Config struct {
 	// DNS resolution, a script), and not by reloading. MAINT in a running worker is then the registry's doing, and cutover
 	// never sets it.
 	FollowsRuntime bool
-	// RunningOnly gives up looking into old workers, for an HAProxy without a master: requests that an old process
-	// still has in flight are then not waited for.
-	RunningOnly bool
 }
 
 // Balancer is one HAProxy. Every call makes connections of its own, so it is safe for concurrent use.
@@ -73,9 +70,6 @@ func New(cfg Config) (*Balancer, error) {
 		if b.stats, err = parseSocket(cfg.Stats); err != nil {
 			return nil, fmt.Errorf("load balancer %s: stats: %w", cfg.Name, err)
 		}
-	}
-	if cfg.RunningOnly && cfg.Stats == "" {
-		return nil, fmt.Errorf("load balancer %s: looking into the running worker only needs a stats socket: set load_balancers[].stats", cfg.Name)
 	}
 	if cfg.Backend != "" && !plainName.MatchString(cfg.Backend) {
 		return nil, fmt.Errorf("load balancer %s: backend %q is no name that HAProxy allows", cfg.Name, cfg.Backend)

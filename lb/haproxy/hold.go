@@ -78,16 +78,12 @@ func (b *Balancer) setState(ctx context.Context, p process, r row, state string)
 		return fmt.Sprintf("server %q/%q has no plain name", short(r.Proxy), short(r.Name)), nil
 	}
 	command := fmt.Sprintf("set server %s/%s state %s", r.Proxy, r.Name, state)
-	var answer string
-	var err error
-	if !b.cfg.RunningOnly {
-		answer, err = b.master.ask(ctx, fmt.Sprintf("@!%d %s", p.PID, command))
-		if err != nil {
-			return "", err
-		}
-		if !strings.HasPrefix(answer, "Permission denied") {
-			return refusal(p, answer), nil
-		}
+	answer, err := b.master.ask(ctx, fmt.Sprintf("@!%d %s", p.PID, command))
+	if err != nil {
+		return "", err
+	}
+	if !strings.HasPrefix(answer, "Permission denied") {
+		return refusal(p, answer), nil
 	}
 	if b.stats != (socket{}) && !p.Old {
 		if answer, err = b.stats.ask(ctx, command); err != nil {

@@ -32,11 +32,8 @@ func (b *Balancer) Look(ctx context.Context, at []netip.AddrPort) (lb.View, erro
 	}
 	// A slot that is given to another address takes its requests in flight along: they are counted for that one.
 	view := lb.View{Runtime: b.cfg.FollowsRuntime, Uncounted: b.cfg.FollowsRuntime || b.cfg.Backend != ""} // other backends may lead there too
-	switch {
-	case b.page != nil:
+	if b.page != nil {
 		view.Partial, view.Settle = pageOnly, b.cfg.Settle
-	case b.cfg.RunningOnly:
-		view.Partial = "old workers not looked into"
 	}
 	for _, w := range workers {
 		seen, err := b.see(w, at)
@@ -82,16 +79,9 @@ func (b *Balancer) see(w worker, at []netip.AddrPort) (lb.Worker, error) {
 	case servers > 0 && addresses == 0 && b.page != nil:
 		return seen, errors.New("its stats page shows no server's address: add `stats show-legends` beside `stats enable`")
 	case servers > 0 && addresses == 0:
-		return seen, fmt.Errorf("it shows no server's address on %s: give the socket `level operator` or `level admin`", b.socket())
+		return seen, fmt.Errorf("it shows no server's address on %s: give the socket `level operator` or `level admin`", b.master)
 	}
 	return seen, nil
-}
-
-func (b *Balancer) socket() socket {
-	if b.cfg.RunningOnly {
-		return b.stats
-	}
-	return b.master
 }
 
 // workers reads every worker, starting over when they come and go meanwhile.
@@ -99,9 +89,6 @@ func (b *Balancer) workers(ctx context.Context) ([]worker, error) {
 	if b.page != nil {
 		rows, err := b.page.rows(ctx)
 		return []worker{{rows: rows}}, err
-	}
-	if b.cfg.RunningOnly {
-		return b.running(ctx)
 	}
 	if b.master == (socket{}) {
 		return nil, errors.New("it has no master socket, so old workers can't be looked into: start it with -W -S and set " +
@@ -171,20 +158,19 @@ func readWorker(p process, stat, info string) (worker, error) {
 	return worker{process: p, rows: rows}, nil
 }
 
-// running reads the worker behind the stats socket.
-func (b *Balancer) running(ctx context.Context) ([]worker, error) {
+// answers reads the worker behind the stats socket, to see that it is one.
+func (b *Balancer) answers(ctx context.Context) error {
 	answer, err := b.stats.ask(ctx, "show stat -1 7 -1;show info")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	parts, err := blocks(answer, 2)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	pid, err := strconv.Atoi(field(parts[1], "Pid"))
-	if err != nil {
-		return nil, fmt.Errorf("answer is not `show info`: %q", short(parts[1]))
+	if field(parts[1], "Pid") == "" {
+		return fmt.Errorf("answer of %s is not `show info`: %q", b.stats, short(parts[1]))
 	}
-	w, err := readWorker(process{PID: pid}, parts[0], parts[1])
-	return []worker{w}, err
+	_, err = parseStat(parts[0])
+	return err
 }
