@@ -13,7 +13,7 @@ done
 echo "== building images"
 CUTOVER_FIGURES=1 go test -tags integration -count=1 -timeout 30m -run TestImageFigures -v ./integration/ | grep -E 'MB of packages|^(FAIL|---)'
 echo "== a cutover, and a plain script that does the same without looking"
-CUTOVER_FIGURES=1 go test -tags integration -count=1 -timeout 30m -run 'TestCutoverFigures|TestWaitingFigures' -v ./integration/ | grep -E 'a plain script|cutover, hold|propagation by|latency before: p99|own CPU|^(FAIL|---)'
+CUTOVER_FIGURES=1 go test -tags integration -count=1 -timeout 30m -run 'TestCutoverFigures|TestWaitingFigures|TestRuntimeFigures' -v ./integration/ | grep -E 'a plain script|cutover, hold|propagation (by|at)|latency before: p99|own CPU|^(FAIL|---)'
 for run in $(seq "${RUNS:-3}"); do
 	echo "== demo $run"
 	SECONDS=0

@@ -49,15 +49,16 @@ type stack struct {
 
 // options change what a stack is made of.
 type options struct {
-	nodes   int               // default 3
-	product product           // default: API Gateway
-	env     map[string]string // of the fleet's containers
-	nginx   bool              // lb-2 is nginx, not HAProxy
-	rate    float64           // of the workload, per second; default 100
-	relayed bool              // Consul and the load balancers are reached through relays
-	servers int               // of Consul, which then keep what they know over a restart; default: one that does not
-	files   map[string]string // path in the load balancers' containers to text
-	config  func(config)
+	nodes    int               // default 3
+	product  product           // default: API Gateway
+	env      map[string]string // of the fleet's containers
+	nginx    bool              // lb-2 is nginx, not HAProxy
+	rate     float64           // of the workload, per second; default 100
+	relayed  bool              // Consul and the load balancers are reached through relays
+	servers  int               // of Consul, which then keep what they know over a restart; default: one that does not
+	files    map[string]string // path in the load balancers' containers to text
+	follower bool              // the test itself changes the load balancers at runtime
+	config   func(config)
 }
 
 func newStack(t *testing.T, o options) *stack {
@@ -110,6 +111,9 @@ func newStack(t *testing.T, o options) *stack {
 		balancer.Environment["CHECK_PATH"], balancer.files = o.product.check, o.files
 		s.start(lb, balancer, lb)
 		s.fronts = append(s.fronts, "http://"+s.ports[lb+":8080"])
+		if o.follower {
+			s.follow(lb)
+		}
 	}
 	for i, name := range s.fleet {
 		s.register(i+1, name)
