@@ -56,3 +56,7 @@ demo-down: ## remove all that the demo made
 
 .PHONY: check
 check: lint test ## everything that should hold before a push
+
+.PHONY: fault
+fault: images ## kill the controller at every revision of its journal, forward and back, three times; takes an hour
+	CUTOVER_FAULT_ROUNDS=3 go test -tags integration -count=1 -timeout 150m -run 'TestKilledAtTheRevisions' -v ./integration

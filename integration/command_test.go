@@ -148,8 +148,11 @@ func (s *stack) killAtStep(r *running, reached func(cutover.Journal) bool) {
 
 func (s *stack) journal() cutover.Journal {
 	s.Helper()
-	file := store.NewFile(filepath.Join(s.folder, "state"))
-	journal, _, err := file.Peek(s.Context(), "api-gateway")
+	var journals cutover.Store = store.NewFile(filepath.Join(s.folder, "state"))
+	if s.config["state"] == "consul" {
+		journals = store.NewConsul(s.consul, s.ports["consul:8500"])
+	}
+	journal, _, err := journals.Peek(s.Context(), "api-gateway")
 	s.must(err)
 	if journal == nil {
 		return cutover.Journal{}
