@@ -15,7 +15,7 @@ import (
 // ConsulAgent is a real agent, a server of its own, in this machine's memory.
 type ConsulAgent struct {
 	Address string // http://127.0.0.1:port
-	Folder  string // where its certificates can be put before it starts
+	Secure  string // https://127.0.0.1:port, when its configuration has certificates
 	process *os.Process
 	ended   chan struct{}
 }
@@ -43,14 +43,14 @@ func Consul(t *testing.T, config string) *ConsulAgent {
 
 func tryConsul(t *testing.T, binary, config string) *ConsulAgent {
 	t.Helper()
-	ports := make([]int, 4)
+	ports := make([]int, 5)
 	for i := range ports {
 		ports[i] = FreePort(t)
 	}
-	a := &ConsulAgent{Address: fmt.Sprintf("http://127.0.0.1:%d", ports[0]), Folder: t.TempDir(), ended: make(chan struct{})}
-	file := filepath.Join(a.Folder, "consul.hcl")
-	text := fmt.Sprintf("ports { http = %d dns = -1 grpc = -1 grpc_tls = -1 server = %d serf_lan = %d serf_wan = %d }\n"+
-		"limits { http_max_conns_per_client = 1000 }\n%s\n", ports[0], ports[1], ports[2], ports[3], config)
+	a := &ConsulAgent{Address: fmt.Sprintf("http://127.0.0.1:%d", ports[0]), Secure: fmt.Sprintf("https://127.0.0.1:%d", ports[4]), ended: make(chan struct{})}
+	file := filepath.Join(t.TempDir(), "consul.hcl")
+	text := fmt.Sprintf("ports { http = %d https = %d dns = -1 grpc = -1 grpc_tls = -1 server = %d serf_lan = %d serf_wan = %d }\n"+
+		"limits { http_max_conns_per_client = 1000 }\n%s\n", ports[0], ports[4], ports[1], ports[2], ports[3], config)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +60,35 @@ func TestConsulWithTheLeastPolicy(t *testing.T) {
 	denied := store.NewConsul(clientOf(t, agent, "99999999-2222-3333-4444-555555555555"), agent.Address)
 	if _, err := denied.Acquire(t.Context(), "denied"); !cutover.IsPermanent(err) {
 		t.Errorf("a token that may not: got %v, want a permanent error", err)
+	}
+}
+
+// TLS both ways: the agent is trusted by an authority, and trusts only clients whose certificate that has signed.
+func TestConsulWithTLS(t *testing.T) {
+	certs := cutovertest.NewCertificates(t)
+	agent := cutovertest.Consul(t, fmt.Sprintf(`tls { https { ca_file = %q cert_file = %q key_file = %q verify_incoming = true } }`,
+		certs.CA, certs.ServerCert, certs.ServerKey))
+	connect := func(secure api.TLSConfig) *api.Client {
+		client, err := api.NewClient(&api.Config{Address: agent.Secure, TLSConfig: secure})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client
+	}
+	trusted := connect(api.TLSConfig{CAFile: certs.CA, CertFile: certs.ClientCert, KeyFile: certs.ClientKey})
+	cutovertest.Store(t,
+		func(*testing.T) cutover.Store { return store.NewConsul(trusted, agent.Secure) },
+		func(t *testing.T, serviceName string) {
+			if _, err := trusted.KV().Delete("cutover/"+serviceName+"/control/lock", nil); err != nil {
+				t.Fatal(err)
+			}
+		})
+	for name, stranger := range map[string]*api.Client{
+		"no certificate": connect(api.TLSConfig{CAFile: certs.CA}), "not trusted": connect(api.TLSConfig{CertFile: certs.ClientCert, KeyFile: certs.ClientKey}),
+	} {
+		if _, err := store.NewConsul(stranger, agent.Secure).Acquire(t.Context(), "stranger"); err == nil || !strings.Contains(err.Error(), agent.Secure) {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
 
