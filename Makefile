@@ -30,6 +30,10 @@ test: images ## all tests: unit, the mutants of the runner, and whole rollouts o
 integration: images ## only the tests on real containers; RUN=name chooses
 	go test -tags integration -count=1 -timeout 60m $(if $(RUN),-run '$(RUN)' -v) ./integration/...
 
+.PHONY: sim
+sim: ## whole rollouts with random faults; SEEDS=10000, FIRST=1
+	go test ./cutover/sim -run 'TestSeeds$$' -count=1 -timeout 0 -v -seeds $(or $(SEEDS),10000) -first $(or $(FIRST),1) | grep -v '^ *\(===\|---\)'; exit $${PIPESTATUS[0]}
+
 .PHONY: lint
 lint: .cache/bin/golangci-lint ## golangci-lint; its configuration gives the reasons
 	.cache/bin/golangci-lint run
