@@ -5,8 +5,13 @@ package integration
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/cutover/cutover/lb"
 )
 
 // What check says of load balancers: nothing of the demo's, which are as they should be; and of one that no longer follows
@@ -27,6 +32,8 @@ func TestCheckOfLoadBalancers(t *testing.T) {
 		t.Errorf("exit %d", got.code)
 	}
 
+	s.measures()
+
 	fixed, err := os.ReadFile(filepath.Join(s.folder, "haproxy.cfg"))
 	s.must(err)
 	s.must(os.WriteFile(filepath.Join(s.folder, "haproxy.cfg"), []byte(strings.Replace(string(fixed), "option idle-close-on-response", "", 1)), 0o600))
@@ -44,5 +51,51 @@ func TestCheckOfLoadBalancers(t *testing.T) {
 	got := s.cutover("check")
 	if !strings.Contains(got.stdout, "lb-2: it sends requests to gateways/gw-2 at "+leaving+":5555, which Consul does not pass") || strings.Contains(got.stdout, "lb-1: it sends") {
 		t.Errorf("lb-2 does not follow: exit %d", got.code)
+	}
+}
+
+// measures asks how long both load balancers take to follow: nothing is lost by that, and nothing is left over, also when
+// it is interrupted.
+func (s *stack) measures() {
+	s.Helper()
+	load := s.traffic()
+	got := s.cutover("check", "--measure")
+	for _, want := range []string{"Consul hears of a registration after ", "lb-1 runs what is registered after ", "lb-2 runs what is registered after "} {
+		if !regexp.MustCompile(want + `[0-9]{1,3} ms, and`).MatchString(got.stdout) {
+			s.Errorf("exit %d, not measured: %s", got.code, want)
+		}
+	}
+	s.hasNoCanary()
+	if out, code := s.execIn(s.name+"-lb-2", "kill -STOP $(pidof consul-template)"); code != 0 { // so that it lasts
+		s.Fatal(out)
+	}
+	interrupted := s.begin("check", "--measure")
+	s.await(30*time.Second, "the canary", func() bool { return s.canaries() > 0 })
+	s.must(interrupted.Process.Signal(syscall.SIGINT))
+	if got := s.finish(interrupted); got.code == 0 {
+		s.Error("it was interrupted, and exits with 0")
+	}
+	s.hasNoCanary()
+	if out, code := s.execIn(s.name+"-lb-2", "kill -CONT $(pidof consul-template)"); code != 0 {
+		s.Fatal(out)
+	}
+	load.end()
+}
+
+func (s *stack) canaries() int {
+	s.Helper()
+	found, _, err := s.consul.Catalog().Service(lb.CanaryService, "", nil)
+	s.must(err)
+	return len(found)
+}
+
+func (s *stack) hasNoCanary() {
+	s.Helper()
+	registered, err := s.consul.Agent().Services()
+	s.must(err)
+	for id, service := range registered {
+		if service.Service == lb.CanaryService {
+			s.Errorf("%s is left over", id)
+		}
 	}
 }

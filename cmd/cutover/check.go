@@ -14,7 +14,8 @@ import (
 )
 
 func newCheck(o *options) *cobra.Command {
-	return &cobra.Command{
+	measures := false
+	check := &cobra.Command{
 		Use: "check", Args: cobra.NoArgs, Short: "List everything that could stop a cutover, each with its remedy; touch nothing",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := open(*o)
@@ -30,10 +31,19 @@ func newCheck(o *options) *cobra.Command {
 				}
 			}
 			remarks = slices.Concat(remarks, s.doubts, more)
+			var clocks []measured
+			if measures && len(problems) == 0 {
+				clocks, err = s.measure(cmd.Context())
+				problems = problemsIn(err)
+			}
 			if o.json() {
-				err = printJSON(cmd, map[string]any{"service": s.config.Service, "problems": problems, "remarks": remarks})
+				err = printJSON(cmd, map[string]any{"service": s.config.Service, "problems": problems, "remarks": remarks, "measured": clocks})
 			} else {
 				s.printCheck(cmd, problems, remarks)
+				for _, clock := range clocks {
+					fmt.Fprintf(cmd.OutOrStdout(), "   measured: %s\n", clock)
+				}
+				err = nil
 			}
 			if err == nil && len(problems) > 0 {
 				err = &endedError{cutover.Refused}
@@ -41,6 +51,8 @@ func newCheck(o *options) *cobra.Command {
 			return err
 		},
 	}
+	check.Flags().BoolVar(&measures, "measure", false, "if nothing stands in the way, register a canary for a moment to see how long load balancers take to follow; each reloads twice")
+	return check
 }
 
 func (s *site) printCheck(cmd *cobra.Command, problems, remarks []string) {

@@ -3,6 +3,8 @@ package haproxy
 import (
 	"regexp"
 	"strings"
+
+	"github.com/cutover/cutover/lb"
 )
 
 // asked is a query for a service in a template; the filter follows the bar (consul-template, "service").
@@ -15,6 +17,9 @@ func adviseTemplate(path, text string) []Advice {
 	for line := range strings.Lines(text) {
 		n++
 		for _, found := range asked.FindAllStringSubmatch(line, -1) {
+			if strings.Contains(found[0], `"`+lb.CanaryService+"|") {
+				continue // it never passes, and nothing leads to it
+			}
 			for state := range strings.SplitSeq(found[1], ",") {
 				if state == "any" || state == "critical" || state == "maintenance" {
 					at := directive{file: path, line: n}
