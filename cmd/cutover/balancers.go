@@ -11,13 +11,15 @@ import (
 // remarker is a load balancer that can tell more of itself than whether it can be looked into.
 type remarker interface {
 	Remarks(ctx context.Context) ([]string, error)
+	Version(ctx context.Context) (string, error) // empty where it does not tell
 }
 
-// advice is what is to be said of the files of the load balancers, where the configuration names them.
-func (s *site) advice() (losing []error, remarks []string) {
+// advice is what is to be said of the files of the load balancers, where the configuration names them. What some of it
+// depends on is the version that each says it has, by name.
+func (s *site) advice(versions map[string]string) (losing []error, remarks []string) {
 	for _, b := range s.config.LoadBalancers {
 		files := haproxy.Files{
-			Drain: s.config.Strategy.Drain.Timeout.Std(), Master: b.Master != "", Reloads: b.Follows != "runtime",
+			Drain: s.config.Strategy.Drain.Timeout.Std(), Master: b.Master != "", Reloads: b.Follows != "runtime", Version: versions[b.Name],
 		}
 		for _, path := range b.Config {
 			files.Paths = append(files.Paths, s.config.Path(path))
@@ -39,7 +41,7 @@ func (s *site) advice() (losing []error, remarks []string) {
 
 // surveyFiles tells what is in the load balancers' files that would lose requests.
 func (s *site) surveyFiles() (found []finding) {
-	losing, _ := s.advice()
+	losing, _ := s.advice(nil)
 	for _, err := range losing {
 		found = append(found, finding{err: err})
 	}
@@ -51,16 +53,21 @@ func (s *site) surveyFiles() (found []finding) {
 func (s *site) balancerRemarks(ctx context.Context, without []string) ([]string, error) {
 	ctx, cancel := within(ctx, "looking into the load balancers")
 	defer cancel()
-	_, remarks := s.advice()
+	var remarks []string
 	var failed []error
+	versions := map[string]string{}
 	for _, b := range s.balancers {
 		r, ok := b.(remarker)
 		if !ok || slices.Contains(without, b.Name()) {
 			continue
 		}
+		version, err := r.Version(ctx)
+		versions[b.Name()], failed = version, append(failed, err)
 		said, err := r.Remarks(ctx)
 		remarks, failed = append(remarks, said...), append(failed, err)
 	}
+	_, advised := s.advice(versions)
+	remarks = append(advised, remarks...)
 	said, err := s.members.Rendered(ctx)
 	return append(remarks, said...), errors.Join(append(failed, err)...)
 }

@@ -2,9 +2,13 @@ package consul
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -50,5 +54,47 @@ func TestWatch(t *testing.T) {
 	}
 	if want := []string{"", "5", "5", "6", "", "7", "8", "", "4"}; changes != 3 || !slices.Equal(asked, want) {
 		t.Errorf("%d changes, want 3; asked from %q, want %q", changes, asked, want)
+	}
+}
+
+// A canary never passes, and goes by itself; it is heard of when an answer has it.
+func TestCanary(t *testing.T) {
+	var mu sync.Mutex
+	var body string
+	var asked []string
+	answers := []string{"[]", "[]", `[{"Service":{"ID":"cutover-canary-a1b2"}}]`}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Method == http.MethodPut {
+			text, _ := io.ReadAll(r.Body)
+			body = string(text)
+			return
+		}
+		asked = append(asked, r.URL.Path+"?"+r.URL.Query().Get("index"))
+		w.Header().Set("X-Consul-Index", strconv.Itoa(4+len(asked)))
+		_, _ = io.WriteString(w, answers[min(len(asked), len(answers))-1])
+	}))
+	defer server.Close()
+	a := agent(t, server.URL)
+	if err := a.Announce(t.Context(), "cutover-canary-a1b2", netip.MustParseAddrPort("192.0.2.1:1024")); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"Name":"cutover-canary"`, `"Address":"192.0.2.1"`, `"Status":"critical"`, `"DeregisterCriticalServiceAfter":"1m"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%s lacks %s", body, want)
+		}
+	}
+	if err := a.Heard(t.Context(), "cutover-canary-a1b2", true); err != nil {
+		t.Fatal(err)
+	}
+	const path = "/v1/health/service/cutover-canary?"
+	if want := []string{path, path + "5", path + "6"}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := a.Heard(ctx, "cutover-canary-a1b2", false); err == nil {
+		t.Error("it does not end with its context")
 	}
 }

@@ -25,6 +25,7 @@ type Files struct {
 	Drain   time.Duration // how long a cutover waits for requests in flight
 	Master  bool          // it runs with a master process
 	Reloads bool          // it follows the registry by reloads
+	Version string        // as it says itself, or empty
 }
 
 // Advise reads the files; none of what it looks for can be read from a socket. The error is that a file can't be read.
@@ -140,7 +141,7 @@ func (p proxySection) leads() bool {
 }
 
 func (c configuration) advise(f Files) []Advice {
-	all := c.adviseGlobal(f)
+	all := append(c.adviseGlobal(f), c.adviseInit(f)...)
 	for _, p := range c.proxies() {
 		if f.Reloads && p.leads() && p.isHTTP() && !p.option("idle-close-on-response") {
 			all = append(all, p.head.advice(true, "%s %s has no `option idle-close-on-response`: each reload closes idle connections of clients, and a request that "+

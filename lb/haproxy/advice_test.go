@@ -107,6 +107,34 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
+func TestAdviceOnTheFirstState(t *testing.T) {
+	const dns = "backend app\n\toption redispatch\n\tserver-template s 4 gw.consul:5555 check\n"
+	for name, test := range map[string]struct {
+		text, version string
+		reloads       bool
+		want          string
+	}{
+		"it can't be said before 3.1": {dns, "3.0.11-1+deb13u3", false, ""},
+		"nor where nobody tells":      {dns, "", false, ""},
+		"runtime":                     {dns, "3.2.5-1", false, "a.cfg:3: HAProxy 3.2.5-1 takes a server to be UP before its first check"},
+		"a later major version":       {dns, "4.0-dev1", false, "a.cfg:3: "},
+		"it is said":                  {strings.Replace(dns, " check", " check init-state down", 1), "3.2.5", false, ""},
+		"by default":                  {"backend app\n\tdefault-server init-state down\n" + dns[len("backend app\n"):], "3.2.5", false, ""},
+		"reloads":                     {dns, "3.2.5", true, ""},
+		"down at each reload":         {strings.Replace(dns, " check", " check init-state fully-down", 1), "3.2.5", true, "a.cfg:3: `init-state fully-down` takes every server to be DOWN"},
+		"with a state":                {"defaults\n\tload-server-state-from-file global\n" + strings.Replace(dns, " check", " check init-state down", 1), "3.2.5", true, ""},
+	} {
+		path := filepath.Join(t.TempDir(), "a.cfg")
+		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		said, err := Files{Paths: []string{path}, Master: true, Reloads: test.reloads, Version: test.version}.Advise()
+		if err != nil || (len(said) > 0) != (test.want != "") || (test.want != "" && !strings.HasPrefix(filepath.Base(said[0].At)+": "+said[0].Text, test.want)) {
+			t.Errorf("%s: %v, %v, want %q", name, said, err, test.want)
+		}
+	}
+}
+
 func TestAdviceOnTemplates(t *testing.T) {
 	for line, want := range map[string]bool{
 		`{{ range service "api-gateway" }}`:                              false, // what passes, by default

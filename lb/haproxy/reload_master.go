@@ -15,9 +15,12 @@ type mastered struct {
 	workers []process
 	reloads string // how many it has done; "" where it does not tell, before 2.5
 	failed  bool   // the last one failed, and the workers of before go on
+	version string // of HAProxy; "" where it does not tell, before 2.4
 }
 
 var masterLine = regexp.MustCompile(`(?m)^\d+\s+master\s+(\d+) \[failed: (\d+)\]`)
+
+var versionLine = regexp.MustCompile(`(?m)^\d+\s+master\s.*\s(\d+\.\d\S*)\s*$`)
 
 func parseMaster(text string) (mastered, error) {
 	workers, err := parseProc(text)
@@ -27,6 +30,9 @@ func parseMaster(text string) (mastered, error) {
 	m := mastered{workers: workers}
 	if said := masterLine.FindStringSubmatch(text); said != nil {
 		m.reloads, m.failed = said[1], said[2] != "0"
+	}
+	if said := versionLine.FindStringSubmatch(text); said != nil {
+		m.version = said[1]
 	}
 	return m, nil
 }

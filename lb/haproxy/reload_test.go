@@ -137,7 +137,7 @@ func TestReloadThatIsNotDoneKeepsTheOldFile(t *testing.T) {
 		"no backend left":       {func(t *testing.T, s *stage) { s.render(t, "# nothing\n") }, "the whole file (1)"},
 		"no candidate":          {func(_ *testing.T, s *stage) { _ = os.Remove(s.Candidate) }, "read the candidate"},
 		"no HAProxy":            {func(_ *testing.T, s *stage) { s.Program = "/nowhere/haproxy" }, "--haproxy"},
-		"no master":             {func(_ *testing.T, s *stage) { s.Master, s.Timeout = "unix:///nowhere.sock", 50*time.Millisecond }, "HAProxy's master does not answer"},
+		"no master":             {func(_ *testing.T, s *stage) { s.Master, s.Timeout = "unix:///nowhere.sock", time.Second }, "HAProxy's master does not answer"},
 		"bad master":            {func(_ *testing.T, s *stage) { s.Master = "localhost:9998" }, "--master: it must look like"},
 		"reload fails":          {func(_ *testing.T, s *stage) { s.master.fails = true }, "put the old file back: HAProxy goes on with the old one"},
 		"reload fails and says": {func(_ *testing.T, s *stage) { s.master.fails, s.master.says = true, "Success=0\n--\n[ALERT] no port\n" }, "the reload failed: [ALERT] no port"},

@@ -63,6 +63,19 @@ func (b *Balancer) Remarks(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
+// Version is what its master says that it is, or empty where it has none.
+func (b *Balancer) Version(ctx context.Context) (string, error) {
+	if b.master == (socket{}) {
+		return "", nil
+	}
+	proc, err := b.master.ask(ctx, "show proc")
+	if err != nil {
+		return "", b.wrap("look into", err)
+	}
+	m, err := parseMaster(proc)
+	return m.version, b.wrap("look into", err)
+}
+
 // mayHold reports whether either socket has the level for it.
 func (b *Balancer) mayHold(ctx context.Context, p process) (bool, error) {
 	answer, err := b.master.ask(ctx, fmt.Sprintf("@!%d show cli level", p.PID))

@@ -30,7 +30,7 @@ func TestSamplesOf3(t *testing.T) {
 		}
 	}
 	_, proc := transcript(t, "look-3.0.11")
-	if m, err := parseMaster(proc); err != nil || m.reloads != "1" || m.failed || len(m.workers) != 2 {
+	if m, err := parseMaster(proc); err != nil || m.reloads != "1" || m.failed || m.version != "3.0.11-1+deb13u3" || len(m.workers) != 2 {
 		t.Errorf("%+v, %v", m, err)
 	}
 	page, err := os.ReadFile(filepath.Join("testdata", "page-3.0.11.csv"))
