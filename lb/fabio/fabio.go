@@ -11,7 +11,7 @@ import (
 )
 
 // Balancer is one fabio.
-type Balancer struct{ *webapi.API }
+type Balancer struct{ webapi.Follower }
 
 var _ lb.Balancer = (*Balancer)(nil)
 
@@ -22,7 +22,12 @@ func New(name, api string) (*Balancer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Balancer{asked}, nil
+	b := &Balancer{webapi.Follower{API: asked, Kind: "fabio"}}
+	b.Read = func(ctx context.Context) error {
+		_, err := b.routes(ctx)
+		return err
+	}
+	return b, nil
 }
 
 // route is one target of the table in use (fabiolb/fabio, admin/api/routes.go).
@@ -57,21 +62,4 @@ func (b *Balancer) Look(ctx context.Context, at []netip.AddrPort) (lb.View, erro
 		servers = append(servers, server)
 	}
 	return webapi.View(servers), nil
-}
-
-// Hold implements lb.Balancer: fabio follows Consul alone. It asks, to be sure that fabio is there.
-func (b *Balancer) Hold(ctx context.Context, _ []netip.AddrPort, on bool) (string, error) {
-	if _, err := b.routes(ctx); err != nil {
-		return "", b.Wrap(map[bool]string{true: "hold", false: "release"}[on]+" servers of", err)
-	}
-	if !on {
-		return "", nil
-	}
-	return "fabio can't be held at runtime", nil
-}
-
-// Check implements lb.Balancer: its routes can be read.
-func (b *Balancer) Check(ctx context.Context) error {
-	_, err := b.routes(ctx)
-	return b.Wrap("look into", err)
 }

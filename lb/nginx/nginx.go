@@ -5,7 +5,6 @@ package nginx
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"github.com/cutover/cutover/lb"
@@ -20,8 +19,8 @@ type Config struct {
 
 // Balancer is one nginx. Every question has a connection of its own, so it is safe for concurrent use.
 type Balancer struct {
-	cfg       Config
-	transport *http.Transport
+	cfg     Config
+	fetcher *lb.Fetcher
 }
 
 var _ lb.Balancer = (*Balancer)(nil)
@@ -35,8 +34,7 @@ func New(cfg Config) (*Balancer, error) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" {
 		return nil, fmt.Errorf("load balancer %s: members must look like http://10.0.0.6:8081/cutover/members, without a user, a password or a query", cfg.Name)
 	}
-	// A connection that is kept would be answered by the same worker for ever.
-	return &Balancer{cfg: cfg, transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true, Proxy: nil}}, nil
+	return &Balancer{cfg: cfg, fetcher: newFetcher()}, nil
 }
 
 // Name implements lb.Balancer.

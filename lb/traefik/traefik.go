@@ -12,7 +12,7 @@ import (
 )
 
 // Balancer is one Traefik, 2 or 3.
-type Balancer struct{ *webapi.API }
+type Balancer struct{ webapi.Follower }
 
 var _ lb.Balancer = (*Balancer)(nil)
 
@@ -23,7 +23,12 @@ func New(name, api string) (*Balancer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Balancer{asked}, nil
+	b := &Balancer{webapi.Follower{API: asked, Kind: "Traefik"}}
+	b.Read = func(ctx context.Context) error {
+		_, err := b.services(ctx)
+		return err
+	}
+	return b, nil
 }
 
 // service is one that Traefik runs (traefik/traefik, pkg/api/handler_http.go and handler_tcp.go). Those that only lead to
@@ -89,21 +94,4 @@ func (b *Balancer) Look(ctx context.Context, at []netip.AddrPort) (lb.View, erro
 		}
 	}
 	return webapi.View(servers), nil
-}
-
-// Hold implements lb.Balancer: Traefik follows its providers alone. It asks, to be sure that Traefik is there.
-func (b *Balancer) Hold(ctx context.Context, _ []netip.AddrPort, on bool) (string, error) {
-	if _, err := b.services(ctx); err != nil {
-		return "", b.Wrap(map[bool]string{true: "hold", false: "release"}[on]+" servers of", err)
-	}
-	if !on {
-		return "", nil
-	}
-	return "Traefik can't be held at runtime", nil
-}
-
-// Check implements lb.Balancer: its services can be read.
-func (b *Balancer) Check(ctx context.Context) error {
-	_, err := b.services(ctx)
-	return b.Wrap("look into", err)
 }

@@ -6,25 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"time"
 
 	"github.com/cutover/cutover/lb"
 )
 
-const (
-	patience  = 5 * time.Second // for one answer
-	maxAnswer = 16 << 20
-)
+const maxAnswer = 16 << 20
 
 // API is where a load balancer is asked.
 type API struct {
 	balancerName string
 	base         *url.URL
-	transport    *http.Transport
+	fetcher      *lb.Fetcher
 }
 
 // New checks an address such as http://10.0.0.7:9998; it does not connect.
@@ -36,53 +31,28 @@ func New(balancerName, base string) (*API, error) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" {
 		return nil, fmt.Errorf("load balancer %s: api must look like http://10.0.0.7:9998, without a user, a password or a query", balancerName)
 	}
-	return &API{balancerName: balancerName, base: u, transport: &http.Transport{DisableKeepAlives: true, Proxy: nil}}, nil
+	fetcher := lb.Fetcher{Limit: maxAnswer, TooMuch: "is this the API?", Refused: func(response *http.Response) error {
+		return fmt.Errorf("status %s: is this the API, and may it be read from here?", response.Status)
+	}}
+	return &API{balancerName: balancerName, base: u, fetcher: fetcher.Trusting(nil)}, nil
 }
 
 // Name is the load balancer's.
 func (a *API) Name() string { return a.balancerName }
 
-// Get reads the JSON at a path below the address. Redirects are not followed. It blocks for at most some seconds. next is
-// the header X-Next-Page, where answers come in pages.
+// Get reads the JSON at a path below the address. It blocks for at most some seconds. next is the header X-Next-Page, where
+// answers come in pages.
 func (a *API) Get(ctx context.Context, path string, query url.Values, into any) (next string, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
-	defer cancel()
 	u := a.base.JoinPath(path)
 	u.RawQuery = query.Encode()
-	next, err = a.get(ctx, u.String(), into)
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		return "", fmt.Errorf("ask %s: %w", u, err)
-	}
-	return next, nil
-}
-
-func (a *API) get(ctx context.Context, address string, into any) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	text, header, err := a.fetcher.Get(ctx, u.String())
 	if err != nil {
 		return "", err
-	}
-	response, err := a.transport.RoundTrip(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close() //nolint:errcheck // it was read, or there is an error already
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("status %s: is this the API, and may it be read from here?", response.Status)
-	}
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("the answer broke off: %w", err)
-	case len(text) > maxAnswer:
-		return "", fmt.Errorf("more than %d MiB came: is this the API?", maxAnswer>>20)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return "", fmt.Errorf("the answer is not the JSON expected: %w", err)
+		return "", fmt.Errorf("ask %s: the answer is not the JSON expected: %w", u, err)
 	}
-	return response.Header.Get("X-Next-Page"), nil
+	return header.Get("X-Next-Page"), nil
 }
 
 // Endpoint reads http://10.0.0.1:5555/, tcp://10.0.0.1:5555 or 10.0.0.1:5555; not valid when it is a host name.

@@ -24,6 +24,12 @@ func TestGetRefuses(t *testing.T) {
 				_, _ = w.Write([]byte(endless))
 			}
 		}, "more than 16 MiB"},
+		"an answer whose end can't be told": {func(w http.ResponseWriter, _ *http.Request) {
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[]"))
+				_ = conn.Close()
+			}
+		}, "does not tell where its answer ends"},
 		"a broken answer": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "10")
 			_, _ = w.Write([]byte("["))
