@@ -48,7 +48,7 @@ func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
 	}
 	remembering := &remembering{Session: session, last: r.journal}
 	r.begin(r.journal.Plan, remembering)
-	r.warmSockets(ctx)
+	r.warmSockets(ctx, r.people())
 	earlier := len(r.journal.History)
 	traffic, warm, err := r.startProbe(ctx)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"time"
@@ -161,16 +162,40 @@ func (s *site) surveyPeers(ctx context.Context) (found []finding) {
 	return found
 }
 
-// warmSockets makes what connections are looked at through, where that takes longer than a look may. What fails is said
-// when it matters.
-func (s *site) warmSockets(ctx context.Context) {
+// noticeAfter is after how long something that is done before the first step is announced.
+const noticeAfter = 2 * time.Second
+
+// warmSockets makes what connections are looked at through, where that takes longer than a look may, and says so when it
+// does. What fails is said when it matters.
+func (s *site) warmSockets(ctx context.Context, people io.Writer) {
 	how := s.sockets()
 	if how.Open == nil || len(s.plan.Pairs) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, helperLimit)
 	defer cancel()
-	_, _ = how.Open(ctx, s.plan.Pairs[0].Old)
+	long := func() {
+		fmt.Fprintf(people, "making what the members' connections are looked at through: a helper container, whose image may have to be sent to the engine (at most %s)\n", helperLimit)
+	}
+	announced(noticeAfter, long, func() { _, _ = how.Open(ctx, s.plan.Pairs[0].Old) })
+}
+
+// announced does something, and says so when it takes longer than this. It blocks until it is done.
+func announced(after time.Duration, say, do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	notice := time.NewTimer(after)
+	defer notice.Stop()
+	select {
+	case <-done:
+		return
+	case <-notice.C:
+	}
+	say()
+	<-done
 }
 
 // newSocketsHelper is what a helper container runs; people do not.
