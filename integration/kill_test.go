@@ -125,10 +125,12 @@ func (k *kills) isWhole(killed cutover.Journal, code int, before map[string]stri
 	default:
 		k.Errorf("exit %d, journal: %s (%s)", code, ended.Outcome, ended.Reason)
 	}
-	helpers, err := k.engine.ContainerList(k.Context(), container.ListOptions{All: true, Filters: labelled(docker.LabelHelper)})
-	k.must(err)
-	if len(helpers) > 0 {
-		k.Errorf("%d helper containers are left over", len(helpers))
+	for _, id := range append(slices.Collect(maps.Values(before)), slices.Collect(maps.Values(k.ids()))...) {
+		helpers, err := k.engine.ContainerList(k.Context(), container.ListOptions{All: true, Filters: labelled(docker.LabelHelper + "=" + id)})
+		k.must(err)
+		if len(helpers) > 0 {
+			k.Errorf("a helper container is left over: %s", helpers[0].Names)
+		}
 	}
 	if lock, _, err := k.consul.KV().Get("cutover/api-gateway/control/lock", nil); err != nil || lock == nil || lock.Session != "" {
 		k.Errorf("the lock: %v, %v", lock, err)

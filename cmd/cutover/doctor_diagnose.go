@@ -120,6 +120,8 @@ func (p *patient) restingContainers() (found []symptom) {
 		successor := p.running(func(other docker.Found) bool { return other.Replaces == c.Name })
 		original := p.running(func(other docker.Found) bool { return other.Name == c.Replaces })
 		switch {
+		case c.Lost != "":
+			found = append(found, symptom{What: c.Name + " runs and can't be reached: " + c.Lost, Remedy: "connect it to the network of containers.network, or stop it if it is not of the fleet any more"})
 		case c.NeverStarted() && c.Replaces != "":
 			found = append(found, symptom{
 				What:   fmt.Sprintf("%s was made by rollout %s and never started", c.Name, c.Rollout),
@@ -149,6 +151,12 @@ func (p *patient) running(is func(docker.Found) bool) string {
 
 // runningContainer is what keeps one from serving.
 func (p *patient) runningContainer(c docker.Found) (found []symptom) {
+	if successor := p.running(func(other docker.Found) bool { return other.Replaces == c.Name }); successor != "" {
+		return []symptom{{
+			What:   fmt.Sprintf("%s runs beside %s, which was made to replace it: a rollout that no journal knows was cut off between them", c.Name, successor),
+			Remedy: fmt.Sprintf("keep one: take the other out of Consul, docker stop --time 90 and docker rm it (%s)", p.of(c.Name, successor)),
+		}}
+	}
 	byHand := fmt.Sprintf("docker restart %s, and register it where it is then", c.Name)
 	if why := p.unfit[c.Name]; why != "" && p.inactive[c.Name] == "" {
 		return []symptom{{What: fmt.Sprintf("%s runs and is not healthy: %s", c.Name, why), Remedy: "wait for it (--fix does, for strategy.timeouts.start); docker logs " + c.Name, node: c.Name}}
@@ -156,6 +164,7 @@ func (p *patient) runningContainer(c docker.Found) (found []symptom) {
 	if why := p.inactive[c.Name]; why != "" {
 		found = append(found, symptom{What: fmt.Sprintf("%s is not active: %s", c.Name, why), Remedy: byHand, node: c.Name})
 	}
+	found = append(found, p.restartPolicy(c)...)
 	mine := p.belonging(c.Name)
 	for _, service := range p.members {
 		i := slices.IndexFunc(mine, func(r lb.Registration) bool { return r.Service == service.Name })
@@ -179,6 +188,42 @@ func (p *patient) runningContainer(c docker.Found) (found []symptom) {
 		}
 	}
 	return found
+}
+
+// restartPolicy is a symptom where a container has none and all the others have the same one: a stop takes it away first.
+func (p *patient) restartPolicy(c docker.Found) []symptom {
+	var theirs []docker.Found
+	for _, other := range p.containers {
+		if other.Running() && other.Name != c.Name {
+			theirs = append(theirs, other)
+		}
+	}
+	if !c.Restart.IsNone() || len(theirs) == 0 || theirs[0].Restart.IsNone() ||
+		slices.ContainsFunc(theirs, func(other docker.Found) bool { return other.Restart != theirs[0].Restart }) {
+		return nil
+	}
+	policy := theirs[0].Restart
+	return []symptom{{
+		What:   fmt.Sprintf("%s is not restarted by Docker when it ends, as all the others are (%s)", c.Name, policy.Name),
+		Remedy: fmt.Sprintf("docker update --restart %s %s", policy.Name, c.Name),
+		mend:   func(ctx context.Context, s *site) error { return s.fleet.SetRestart(ctx, c.Name, policy) },
+	}}
+}
+
+// of tells, for people, which of these serve.
+func (p *patient) of(names ...string) string {
+	var texts []string
+	for _, name := range names {
+		text := name + " is not registered"
+		if mine := p.belonging(name); len(mine) > 0 {
+			text = name + " does not serve"
+			if mine[0].Passing && !mine[0].Maintenance {
+				text = name + " serves"
+			}
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, ", ")
 }
 
 func firstLine(text string) string {

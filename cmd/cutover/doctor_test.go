@@ -70,6 +70,14 @@ func TestDoctorTellsWhatDoesNotFit(t *testing.T) {
 			p.containers[0] = docker.Found{Name: "gw-1", Status: "exited", ExitCode: 137}
 			p.registrations[0].Passing = false
 		}, []string{"gw-1 is registered (gw-1 of service api) and does not run", "gw-1 does not run (exited, exit code 137)"}},
+		"an old and a new container side by side": {func(p *patient) { p.containers[1].Replaces = "gw-1" },
+			[]string{"gw-1 runs beside gw-2.7f3a, which was made to replace it"}},
+		"a container without an address": {func(p *patient) {
+			p.containers[0].Place, p.containers[0].Lost, p.registrations = cutover.Place{}, "no address on network x", p.registrations[1:]
+		},
+			[]string{"gw-1 runs and can't be reached: no address"}},
+		"a restart policy that was taken away": {func(p *patient) { p.containers[0].Restart.Name = "no"; p.containers[1].Restart.Name = "always" },
+			[]string{"mends: gw-1 is not restarted by Docker"}},
 		"a helper": {func(p *patient) { p.helpers = []string{"brave_bell"} }, []string{"mends: helper container brave_bell"}},
 		"a rollout that runs": {func(p *patient) {
 			p.registrations, p.holder = nil, &cutover.Holder{Who: "ops"}

@@ -12,7 +12,7 @@ import (
 	"github.com/cutover/cutover/cutover"
 )
 
-// Found is a container that belongs to a service, or that cutover has made for it, whatever state it is in.
+// Found is a container of the fleet, whatever state it is in.
 type Found struct {
 	Name, ID string
 	Status   string // Docker's word: created, running, exited and so on
@@ -20,6 +20,8 @@ type Found struct {
 	Rollout  string // that made it; empty: something else did
 	Replaces string // the container that it was made to replace
 	Place    cutover.Place
+	Restart  container.RestartPolicy
+	Lost     string // why one that runs can't be reached; else empty
 }
 
 // Running reports whether it can be reached.
@@ -28,32 +30,27 @@ func (f Found) Running() bool { return f.Place.Running }
 // NeverStarted reports whether nothing can be lost with it.
 func (f Found) NeverStarted() bool { return f.Status == container.StateCreated }
 
-// Everything lists the containers with the configured label, and those that cutover has made for the service, running or
-// not, in the order of their names. It changes nothing.
+// Everything lists the containers with the configured label, running or not, in the order of their names. What cutover
+// makes has that label too, as a clone. It changes nothing.
 func (e *Fleet) Everything(ctx context.Context) ([]Found, error) {
 	fleet := filters.NewArgs()
 	for label := range strings.SplitSeq(e.options.Label, ",") {
 		fleet.Add("label", strings.TrimSpace(label))
 	}
+	listed, err := e.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: fleet})
+	if err != nil {
+		return nil, fmt.Errorf("list the containers with label %s: %w", e.options.Label, err)
+	}
 	var all []Found
-	for _, labels := range []filters.Args{fleet, filters.NewArgs(filters.Arg("label", LabelService+"="+e.options.Service))} {
-		listed, err := e.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: labels})
+	for _, summary := range listed {
+		found, err := e.found(ctx, summary.ID)
+		if isNotFound(err) {
+			continue // it has just been removed
+		}
 		if err != nil {
-			return nil, fmt.Errorf("list the containers of %s: %w", e.options.Service, err)
+			return nil, err
 		}
-		for _, summary := range listed {
-			if slices.ContainsFunc(all, func(f Found) bool { return f.ID == summary.ID }) {
-				continue
-			}
-			found, err := e.found(ctx, summary.ID)
-			if isNotFound(err) {
-				continue // it has just been removed
-			}
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, found)
-		}
+		all = append(all, found)
 	}
 	slices.SortFunc(all, func(a, b Found) int { return compareNames(a.Name, b.Name) })
 	return all, nil
@@ -65,13 +62,23 @@ func (e *Fleet) found(ctx context.Context, id string) (Found, error) {
 		return Found{}, fmt.Errorf("inspect %s: %w", id, err)
 	}
 	place, err := e.place(c)
+	lost := ""
 	if err != nil {
-		place.Running = false // no address leads to it
+		place.Running, lost = false, err.Error()
 	}
 	return Found{
 		Name: containerName(c), ID: c.ID, Status: c.State.Status, ExitCode: c.State.ExitCode,
-		Rollout: c.Config.Labels[LabelRollout], Replaces: c.Config.Labels[LabelReplaces], Place: place,
+		Rollout: c.Config.Labels[LabelRollout], Replaces: c.Config.Labels[LabelReplaces], Place: place, Restart: c.HostConfig.RestartPolicy, Lost: lost,
 	}, nil
+}
+
+// SetRestart gives a container a restart policy.
+func (e *Fleet) SetRestart(ctx context.Context, name string, policy container.RestartPolicy) error {
+	_, err := e.engine.ContainerUpdate(ctx, name, container.UpdateConfig{RestartPolicy: policy})
+	if err != nil {
+		return fmt.Errorf("give %s the restart policy %s: %w", name, policy.Name, err)
+	}
+	return nil
 }
 
 // Helpers lists the helper containers on the engine that nobody asks through any more: those that do not run. One that

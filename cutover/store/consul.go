@@ -150,7 +150,7 @@ func (c *Consul) Peek(ctx context.Context, serviceName string) (*cutover.Journal
 		return nil, nil, err
 	}
 	held, pair, err := c.owner(ctx, k)
-	if err != nil || pair == nil || pair.Session == "" {
+	if err != nil || pair == nil || pair.Session == "" || held.Process.dead() {
 		return journal, nil, err
 	}
 	if journal != nil {
