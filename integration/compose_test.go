@@ -16,6 +16,7 @@ import (
 // the same containers.
 type composeService struct {
 	Image       string                      `yaml:"image"`
+	Name        string                      `yaml:"container_name"` // not used: tests name their own
 	Command     []string                    `yaml:"command"`
 	Environment map[string]string           `yaml:"environment"`
 	Labels      map[string]string           `yaml:"labels"`
