@@ -184,7 +184,7 @@ func (p *patient) runningContainer(c docker.Found) (found []symptom) {
 				Remedy: "somebody has switched that on: if it is over, consul maint -disable -service=" + mine[i].ID})
 		case !mine[i].Passing:
 			found = append(found, symptom{What: fmt.Sprintf("%s runs, and Consul's check of %s does not pass: %s", c.Name, mine[i].ID, firstLine(mine[i].CheckOutput)),
-				Remedy: "make the check pass from where the Consul agent is, or correct members[].check"})
+				Remedy: "make the check pass from where the Consul agent is, or correct members[].check (--fix waits for it, for strategy.timeouts.join)", node: c.Name})
 		}
 	}
 	return found
