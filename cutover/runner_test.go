@@ -237,6 +237,30 @@ func TestFlappingHealthDoesNotCount(t *testing.T) {
 	}
 }
 
+// A look takes time, and tells what was so when it began: the last one begins when the hold is over.
+func TestHoldIsNotShortenedBySlowLooks(t *testing.T) {
+	m := newModel(t, 1, nil)
+	var began time.Time
+	m.world.Lie = func(int) (cutover.Observation, bool) {
+		began = m.world.Clock.Now()
+		m.world.Clock.Wait(1500 * time.Millisecond)
+		return cutover.Observation{}, false
+	}
+	last := map[int]time.Time{} // by step, when the last look began
+	m.runner.Emit = func(e cutover.Event) {
+		if e.Type == cutover.EventProgress {
+			last[e.Number] = began
+		}
+	}
+	journal := m.apply()
+	m.ended(journal, cutover.Done)
+	for _, entry := range journal.History {
+		if held := last[entry.N].Sub(entry.Arrived); len(entry.Step.Targets) == 1 && entry.Step.Hold > 0 && held < entry.Step.Hold {
+			t.Errorf("%s: held for %s, not %s", entry.Step, held, entry.Step.Hold)
+		}
+	}
+}
+
 func TestFlappingForeverTurnsRound(t *testing.T) {
 	m := newModel(t, 2, nil)
 	m.world.Lie = func(look int) (cutover.Observation, bool) {

@@ -44,8 +44,9 @@ func (r *run) carryOut(ctx context.Context, step Step, entry *Entry) (verdict, s
 		if err := a.ask(ctx); err != nil {
 			return failed, err.Error()
 		}
+		looked := a.Clock.Now()
 		seen := a.look(ctx)
-		if result, reason, ended := a.judge(seen, late); ended {
+		if result, reason, ended := a.judge(seen, looked, late); ended {
 			return result, reason
 		}
 		r.Clock.Wait(a.pause(), r.session.Lost(), r.Wake)
@@ -115,8 +116,9 @@ func (a *attempt) look(ctx context.Context) []Seen {
 	return seen
 }
 
-// judge decides whether one look ends the step.
-func (a *attempt) judge(seen []Seen, late bool) (verdict, string, bool) {
+// judge decides whether one look ends the step. A look takes time: what was seen in it was so when it began, at looked, and the
+// hold counts from the end of the first to the beginning of the last.
+func (a *attempt) judge(seen []Seen, looked time.Time, late bool) (verdict, string, bool) {
 	now := a.Clock.Now()
 	all := a.arrived(seen)
 	switch {
@@ -127,7 +129,7 @@ func (a *attempt) judge(seen []Seen, late bool) (verdict, string, bool) {
 		a.held, a.entry.Arrived = now, now
 	}
 	a.emit(Event{Type: EventProgress, Step: a.step, Seen: seen, Deadline: a.deadline, HeldSince: a.held})
-	if all && now.Sub(a.held) >= a.step.Hold {
+	if all && (a.step.Hold == 0 || looked.Sub(a.held) >= a.step.Hold) {
 		for _, s := range seen {
 			if s.Warning != "" {
 				a.warn(s.Target + ": " + s.Warning)
