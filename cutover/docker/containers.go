@@ -65,6 +65,9 @@ func (r *Containers) Set(ctx context.Context, target string, want cutover.State)
 		}
 		return r.connect(ctx, c)
 	case cutover.Absent:
+		if r.plan.Old(target) != "" && (c.State.Running || c.State.Restarting) {
+			return r.stop(ctx, c) // a start that was given up has landed since it was seen stopped
+		}
 		return r.remove(ctx, c)
 	}
 	return cutover.Permanent(fmt.Errorf("container %s: there is no state %q", target, want))
