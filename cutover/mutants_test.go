@@ -5,12 +5,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
+type mutant struct{ name, file, was, becomes string }
+
 // Each mutant is a mistake that somebody could make in the runner. The tests of this package must notice every one.
-var mutants = []struct{ name, file, was, becomes string }{
+var mutants = []mutant{
 	{
 		"advance without observing", "step.go",
 		`all := a.arrived(seen)`, `all := a.askedAll()`,
@@ -42,7 +45,11 @@ var mutants = []struct{ name, file, was, becomes string }{
 	},
 	{
 		"hold ignored", "step.go",
-		`if all && now.Sub(a.held) >= a.step.Hold {`, `if all {`,
+		`if all && (a.step.Hold == 0 || looked.Sub(a.held) >= a.step.Hold) {`, `if all {`,
+	},
+	{
+		"the hold counts to the end of the last look", "step.go",
+		`looked.Sub(a.held) >= a.step.Hold`, `now.Sub(a.held) >= a.step.Hold`,
 	},
 	{
 		"a gap does not end the hold", "step.go",
@@ -98,26 +105,7 @@ func TestMutantsAreNoticed(t *testing.T) {
 	for _, mutant := range mutants {
 		t.Run(mutant.name, func(t *testing.T) {
 			t.Parallel()
-			source, err := os.ReadFile(mutant.file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n := strings.Count(string(source), mutant.was); n != 1 {
-				t.Fatalf("the text to change is %d times in %s: bring the mutant up to date", n, mutant.file)
-			}
-			dir := t.TempDir()
-			mutated := filepath.Join(dir, mutant.file)
-			write(t, mutated, []byte(strings.Replace(string(source), mutant.was, mutant.becomes, 1)))
-			original, err := filepath.Abs(mutant.file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			overlay, err := json.Marshal(map[string]map[string]string{"Replace": {original: mutated}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			write(t, filepath.Join(dir, "overlay.json"), overlay)
-			run := exec.CommandContext(t.Context(), "go", "test", "-failfast", "-vet=off", "-timeout", "20s", "-overlay", filepath.Join(dir, "overlay.json"), ".")
+			run := exec.CommandContext(t.Context(), "go", "test", "-failfast", "-vet=off", "-timeout", "20s", "-overlay", mutant.overlay(t), ".")
 			run.Env = append(os.Environ(), "CUTOVER_MUTANT=1")
 			out, err := run.CombinedOutput()
 			if err == nil {
@@ -127,6 +115,59 @@ func TestMutantsAreNoticed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The simulation, which knows nothing of how the runner works, finds what matters most too.
+func TestSimulationFindsMutants(t *testing.T) {
+	if os.Getenv("CUTOVER_MUTANT") != "" || testing.Short() {
+		t.Skip("a mutant does not test mutants")
+	}
+	must := []string{
+		"advance without observing", "skip asking when it already looks right", "step in flight not undone", "lost lock ignored",
+		"hold ignored", "abort cancels its own undo", "the first signal stops the way back", "one-way is not guarded",
+		"a rollback is rolled back", "the cursor is saved after asking",
+	}
+	for _, mutant := range mutants {
+		if !slices.Contains(must, mutant.name) {
+			continue
+		}
+		t.Run(mutant.name, func(t *testing.T) {
+			t.Parallel()
+			run := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay", mutant.overlay(t), "./sim", "-run", "TestSeeds$", "-seeds", "1500", "-enough", "1")
+			out, err := run.CombinedOutput()
+			if err == nil {
+				t.Error("no seed failed")
+			} else if !strings.Contains(string(out), "run it again") {
+				t.Errorf("it was not a rule that was broken:\n%s", out)
+			}
+		})
+	}
+}
+
+// overlay is a file that makes go test take the mutant in place of the source.
+func (m mutant) overlay(t *testing.T) string {
+	t.Helper()
+	source, err := os.ReadFile(m.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), m.was); n != 1 {
+		t.Fatalf("the text to change is %d times in %s: bring the mutant up to date", n, m.file)
+	}
+	dir := t.TempDir()
+	mutated := filepath.Join(dir, m.file)
+	write(t, mutated, []byte(strings.Replace(string(source), m.was, m.becomes, 1)))
+	original, err := filepath.Abs(m.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {original: mutated}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "overlay.json")
+	write(t, file, overlay)
+	return file
 }
 
 func write(t *testing.T, file string, data []byte) {

@@ -183,7 +183,7 @@ func (d door) Look(ctx context.Context, at []netip.AddrPort) (lb.View, error) {
 		return lb.View{}, fmt.Errorf("%s: connection refused", d.b.name)
 	}
 	if time.Now().Before(d.b.lies) {
-		return d.lie(at), nil
+		return d.untruth(at), nil
 	}
 	var view lb.View
 	now := time.Now()
@@ -213,8 +213,14 @@ func (d door) Look(ctx context.Context, at []netip.AddrPort) (lb.View, error) {
 	return view, nil
 }
 
-// lie says the contrary of what Consul says; or, grossly, just that.
-func (d door) lie(at []netip.AddrPort) lb.View {
+// lie makes it say, for a while, the contrary of what Consul says, or, grossly, just that.
+func (b *balancer) lie(d time.Duration, grossly bool) {
+	b.say("%s lies for %s, grossly %t", b.name, d, grossly)
+	b.lies, b.grossly = time.Now().Add(d), grossly
+}
+
+// untruth is what it says then.
+func (d door) untruth(at []netip.AddrPort) lb.View {
 	wanted := d.consul.serving()
 	seen := lb.Worker{ID: "0"}
 	for _, e := range at {

@@ -71,6 +71,9 @@ func (r *containers) Set(ctx context.Context, target string, want cutover.State)
 		}
 		return nil
 	}
+	if (c.running || c.returning) && c.fresh {
+		return r.stop(ctx, c) // a start that was given up has landed since
+	}
 	return r.tell(ctx, target, "removes", func() error {
 		if c := r.container(target); c != nil {
 			return c.remove()

@@ -37,10 +37,8 @@ var faults = []func(*world){
 		}
 	},
 	func(w *world) {
-		if p := w.somebody(); p != nil && p.session != nil && w.strikes("signal", 1) {
-			w.say("%s gets a signal", p.name)
-			p.signals++
-			p.poke()
+		if p := w.somebody(); p != nil && p.session != nil && w.active["signal"] {
+			p.signal()
 		}
 	},
 	func(w *world) {
@@ -94,7 +92,7 @@ var faults = []func(*world){
 	func(w *world) {
 		if b := w.balancer(); w.strikes("balancer stalls", 1) {
 			w.say("%s stalls", b.name)
-			b.stalled = time.Now().Add(w.between(0, 30*time.Second))
+			b.stalled = time.Now().Add(w.between(0, 90*time.Second))
 		}
 	},
 	func(w *world) {
@@ -104,16 +102,14 @@ var faults = []func(*world){
 	},
 	func(w *world) {
 		if b := w.balancer(); w.strikes("balancer lies", 1) {
-			w.say("%s says the contrary", b.name)
-			b.lies, b.grossly = time.Now().Add(w.between(0, 10*time.Second)), false
+			b.lie(w.between(0, 10*time.Second), false)
 		}
 	},
 	// A lie that is wished for is found out by the hold only, so it is shorter. On the way back nothing is held.
 	func(w *world) {
 		hold := w.spec.Strategy.Hold
 		if b := w.balancer(); hold > time.Second && !w.goesBack() && w.strikes("balancer lies grossly", 1) {
-			w.say("%s says what is wished for", b.name)
-			b.lies, b.grossly = time.Now().Add(w.between(0, hold-w.poll)), true
+			b.lie(w.between(0, hold-w.poll), true)
 		}
 	},
 }

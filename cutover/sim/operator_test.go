@@ -21,6 +21,9 @@ func (w *world) operate(verb, machine string) {
 	if w.active["pause"] && w.chance(0.5) {
 		p.pauseAt, p.pauseFor = w.rng.IntN(3000), w.between(0, 4*w.store.ttl)
 	}
+	if w.active["signal"] && w.chance(0.2) {
+		p.signalAt = w.rng.IntN(100)
+	}
 	w.say("operator on %s: %s", machine, verb)
 }
 
@@ -124,15 +127,29 @@ func (p *proc) locate(ctx context.Context, target string) (cutover.Place, error)
 func (p *proc) emit(e cutover.Event) {
 	switch e.Type {
 	case cutover.EventStep:
-		p.step, p.direction = e.Number, e.Direction
+		p.again++
+		if p.step != e.Number || p.direction != e.Direction {
+			p.step, p.direction, p.again = e.Number, e.Direction, 0
+		}
+		if e.Direction == cutover.Back {
+			p.noGrossLies()
+		}
+		if p.again > 2 { // a way back mends twice at most
+			p.breaks("%s goes round and round at %s", p.name, e.Step)
+		}
+		if hold := e.Step.Hold; e.Step.Kind == cutover.Member && hold > time.Second && !p.goesBack() && p.strikes("balancer lies grossly", p.rough/20) {
+			p.balancer().lie(hold-p.poll, true)
+		}
 		p.say("%s: %s %d of %d: %s", p.name, e.Direction, e.Number, e.Of, e.Step)
 	case cutover.EventTurn, cutover.EventWarning, cutover.EventNotice, cutover.EventOutcome:
 		p.say("%s: %s %s %s", p.name, e.Type, e.Outcome, e.Detail)
 	}
-	if e.Type == cutover.EventTurn {
-		for _, b := range p.balancers {
-			b.grossly = false
-		}
+}
+
+// noGrossLies: on the way back nothing is held, so nothing would find them out.
+func (p *proc) noGrossLies() {
+	for _, b := range p.balancers {
+		b.grossly = false
 	}
 }
 
@@ -144,6 +161,10 @@ func (p *proc) ends() {
 	case cutover.Done, cutover.RolledBack:
 		p.finals = append(p.finals, j)
 		p.heal()
+	case cutover.Interrupted:
+		if p.signals < 2 && !strings.Contains(j.Reason, "save the journal") {
+			p.breaks("%s stops where it is, and nobody wants it to: %s", p.name, j.Reason)
+		}
 	case cutover.Stuck:
 		p.isStuck(j)
 	}

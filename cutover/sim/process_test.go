@@ -24,10 +24,12 @@ type proc struct {
 	calls         int
 	killAt        int // which call; 0: none
 	pauseAt       int
+	signalAt      int
 	pauseFor      time.Duration
 	signals       int
 	session       *session
 	step          int // that it carries out
+	again         int // how often it has begun it anew
 	direction     cutover.Direction
 	journal       cutover.Journal // as Run returned it
 	result        string
@@ -98,10 +100,20 @@ func (p *proc) moment() {
 		p.say("%s is killed", p.name)
 		p.dead = true
 		runtime.Goexit()
+	case p.calls == p.signalAt && p.session != nil:
+		p.signal()
 	case p.calls == p.pauseAt:
 		p.pause(p.pauseFor)
 		p.sleep(0)
 	}
+}
+
+// signal is what an operator sends who wants it to end.
+func (p *proc) signal() {
+	p.strike("signal")
+	p.say("%s gets a signal", p.name)
+	p.signals++
+	p.poke()
 }
 
 func (p *proc) pause(d time.Duration) {

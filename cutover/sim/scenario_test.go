@@ -109,6 +109,9 @@ func (w *world) newFaults(s *scenario, without map[string]bool) {
 	}
 	s.badImage, s.wrongPassword = s.active["bad image"], s.active["wrong password"]
 	s.trouble, s.rough = w.rng.Float64()*0.06, w.rng.Float64()
+	if w.chance(0.1) {
+		s.trouble *= 4
+	}
 	s.gap = w.between(4*time.Second, 90*time.Second)
 	s.healAt = w.between(30*time.Second, 8*time.Minute)
 }

@@ -18,6 +18,7 @@ var (
 	seeds   = flag.Int("seeds", 300, "how many seeds to run")
 	first   = flag.Uint64("first", 1, "the first of them")
 	seed    = flag.Uint64("seed", 0, "run this seed only, and print its trace")
+	enough  = flag.Int("enough", 20, "after how many failing seeds to stop")
 	without = flag.String("without", "", "kinds of faults that are left out, separated by commas")
 )
 
@@ -110,9 +111,9 @@ func TestSeeds(t *testing.T) {
 					if len(r.broken) > 0 {
 						failing[*first+n-1] = r
 					}
-					enough := len(failing) >= 20
+					stop := len(failing) >= *enough
 					mu.Unlock()
-					if enough {
+					if stop {
 						return
 					}
 				}
