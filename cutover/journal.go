@@ -154,5 +154,17 @@ func (j Journal) Check() error {
 	if j.Version > JournalVersion {
 		return fmt.Errorf("journal: version %d was written by a newer cutover (this one reads up to %d): use that one", j.Version, JournalVersion)
 	}
+	if j.Version < 1 {
+		return errors.New("journal: it has no version: it was changed by something else")
+	}
+	if j.Direction != Forward && j.Direction != Back {
+		return fmt.Errorf("journal: its direction is %q: it was changed by something else", j.Direction)
+	}
+	if at := j.TurnedAt; j.Direction == Back && (at < -1 || at > len(j.Plan.Steps)) {
+		return fmt.Errorf("journal: it turned round at step %d of %d: it was changed by something else", at+1, len(j.Plan.Steps))
+	}
+	if all := len(j.Steps()); j.Cursor < 0 || j.Cursor > all {
+		return fmt.Errorf("journal: it is at step %d of %d: it was changed by something else", j.Cursor+1, all)
+	}
 	return nil
 }

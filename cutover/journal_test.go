@@ -1,6 +1,7 @@
 package cutover_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -32,4 +33,35 @@ func TestJournalKnowsWhatWasAsked(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", name, test.got, test.want)
 		}
 	}
+}
+
+// Whatever was done to a stored journal, it is refused, or can be read: nothing of it makes the program fall over.
+func FuzzJournal(f *testing.F) {
+	m := newModel(&testing.T{}, 2, nil)
+	journal := cutover.NewJournal(m.plan, m.world.Clock.Now())
+	journal.History = []cutover.Entry{{N: 1, Step: m.plan.Steps[0], Direction: cutover.Forward, Started: m.world.Clock.Now()}}
+	for _, change := range []func(*cutover.Journal){
+		func(*cutover.Journal) {}, func(j *cutover.Journal) { j.Cursor = -1 }, func(j *cutover.Journal) { j.Direction = "sideways" },
+		func(j *cutover.Journal) { j.Direction, j.TurnedAt = cutover.Back, 3 }, func(j *cutover.Journal) { j.Version = 99 },
+	} {
+		j := journal
+		change(&j)
+		text, err := json.Marshal(j)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var j cutover.Journal
+		if json.Unmarshal(text, &j) != nil || j.Check() != nil {
+			return
+		}
+		steps := j.Steps()
+		_ = (cutover.Plan{Steps: steps[j.Cursor:]}).Rows()
+		_, _, _, _ = j.Open(), j.Record(), j.QuiescedAt("gw-1"), j.StopAskedAt("gw-1")
+		if err := j.TurnRound("test"); err == nil && j.Cursor > len(j.Steps()) {
+			t.Errorf("it turned round to step %d of %d", j.Cursor, len(j.Steps()))
+		}
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/report"
 )
 
 func newCheck(o *options) *cobra.Command {
@@ -58,13 +59,13 @@ func newCheck(o *options) *cobra.Command {
 func (s *site) printCheck(cmd *cobra.Command, problems, remarks []string) {
 	out := cmd.OutOrStdout()
 	for i, problem := range problems {
-		fmt.Fprintf(out, "%d. %s\n", i+1, problem)
+		fmt.Fprintf(out, "%d. %s\n", i+1, report.Printable(problem))
 	}
 	if len(problems) == 0 {
 		fmt.Fprintf(out, "%s: nothing stands in the way of a cutover\n", s.config.Service)
 	}
 	for _, remark := range remarks {
-		fmt.Fprintf(out, "   remark: %s\n", remark)
+		fmt.Fprintf(out, "   remark: %s\n", report.Printable(remark))
 	}
 }
 

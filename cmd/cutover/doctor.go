@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/report"
 )
 
 func newDoctor(o *options) *cobra.Command {
@@ -85,7 +86,7 @@ func confirmMending(ctx context.Context, r *rollout, symptoms []symptom) error {
 	for _, one := range symptoms {
 		if one.mendable() {
 			n++
-			fmt.Fprintf(r.people(), "to mend: %s\n", one.What)
+			fmt.Fprintf(r.people(), "to mend: %s\n", report.Printable(one.What))
 		}
 	}
 	if n == 0 {
@@ -106,6 +107,7 @@ func (s *site) printSymptoms(cmd *cobra.Command, o options, symptoms []symptom) 
 		fmt.Fprintf(out, "%s: containers, Consul, load balancers and products fit together, and nothing is left over\n", s.config.Service)
 	}
 	for i, one := range symptoms {
+		one.What, one.Remedy = report.Printable(one.What), report.Printable(one.Remedy)
 		switch {
 		case one.Fixed:
 			fmt.Fprintf(out, "%d. mended: %s\n", i+1, one.What)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/report"
 )
 
 func newHistory(o *options) *cobra.Command {
@@ -55,7 +56,7 @@ func printHistory(out io.Writer, serviceName string, records []cutover.Record, r
 		}
 		fmt.Fprintf(out, "%s  %s  %-12s  %8s  %3d containers to %s\n", r.Started.Local().Format(time.DateTime), r.Rollout, outcome, took, r.Containers, r.Image.Ref)
 		if r.Reason != "" {
-			fmt.Fprintf(out, "    because: %s\n", r.Reason)
+			fmt.Fprintf(out, "    because: %s\n", report.Printable(r.Reason))
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/report"
 )
 
 func main() {
@@ -33,7 +34,7 @@ func run(args []string) int {
 		return ended.outcome.ExitCode() // the report has said it all
 	}
 	for _, line := range lines(err) {
-		fmt.Fprintln(os.Stderr, "cutover: "+line)
+		fmt.Fprintln(os.Stderr, "cutover: "+report.Printable(line))
 	}
 	return outcomeOf(err).ExitCode()
 }

@@ -70,7 +70,7 @@ func (r *rollout) keep(final report.Report) error {
 
 // end reports how a run ended, to people and to programs.
 func (r *rollout) end(final report.Report) error {
-	fmt.Fprint(r.people(), "\n", final)
+	fmt.Fprint(r.people(), "\n", report.Printable(final.String()))
 	if err := r.keep(final); err != nil {
 		fmt.Fprintln(r.cmd.ErrOrStderr(), "cutover:", err) // the outcome matters more
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cutover/cutover/cutover"
+	"github.com/cutover/cutover/cutover/report"
 )
 
 // statusReport is what status says, for programs.
@@ -42,7 +43,7 @@ func newStatus(o *options) *cobra.Command {
 			if o.json() {
 				return printJSON(cmd, status)
 			}
-			fmt.Fprint(cmd.OutOrStdout(), status)
+			fmt.Fprint(cmd.OutOrStdout(), report.Printable(status.String()))
 			return nil
 		},
 	}

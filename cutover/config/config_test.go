@@ -2,6 +2,7 @@ package config
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,23 @@ func TestSecretsComeFromFilesAndVariables(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	if _, err := c.Secret("the password", "", "CUTOVER_TEST_NOT_SET"); err == nil || !strings.Contains(err.Error(), "CUTOVER_TEST_NOT_SET") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Who can write to the configuration can have anything done to the fleet.
+func TestConfigurationThatEverybodyMayWriteIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cutover.yaml")
+	if err := os.WriteFile(path, []byte(good), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "chmod o-w "+path) {
 		t.Errorf("got %v", err)
 	}
 }

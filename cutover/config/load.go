@@ -25,6 +25,9 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("read the configuration: %w: name it with -f, or write one as the README shows", err)
 	}
+	if info.Mode().Perm()&0o002 != 0 {
+		return Config{}, fmt.Errorf("%s: everybody may write to it (mode %04o), and it says what is done with root's rights on containers: chmod o-w %s", path, info.Mode().Perm(), path)
+	}
 	if info.Size() > largestFile {
 		return Config{}, fmt.Errorf("%s: %d bytes are too many for a configuration", path, info.Size())
 	}
@@ -39,7 +42,12 @@ func Load(path string) (Config, error) {
 	return parse(path, folder, data)
 }
 
-func parse(path, folder string, data []byte) (Config, error) {
+func parse(path, folder string, data []byte) (_ Config, err error) {
+	defer func() { // the YAML library falls over some input that is no YAML
+		if fell := recover(); fell != nil {
+			err = fmt.Errorf("%s: this is not YAML that can be read (%v): compare it with the README's", path, fell)
+		}
+	}()
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return Config{}, explain(path, err)

@@ -30,7 +30,7 @@ type endpoint struct {
 // newClient follows no redirect, keeps no connection open (the product's drain must not see ours) and uses no proxy.
 func newClient(secure *tls.Config) *http.Client {
 	return &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil, TLSClientConfig: secure},
+		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil, TLSClientConfig: secure, MaxResponseHeaderBytes: 64 << 10},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

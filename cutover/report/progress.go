@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/cutover/cutover/cutover"
 )
@@ -119,10 +120,15 @@ func (p *Progress) line(format string, args ...any) {
 	fmt.Fprintln(p.Out, oneLine(fmt.Sprintf(format, args...)))
 }
 
-// oneLine keeps what a product answered from writing to the terminal anything but text.
+// oneLine is a text without ends of lines, and without what Printable takes out.
 func oneLine(text string) string {
+	return strings.ReplaceAll(Printable(text), "\n", " ")
+}
+
+// Printable keeps what somebody else has named or answered from writing to the terminal anything but lines of text.
+func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if r != '\n' && unicode.IsControl(r) {
 			return ' '
 		}
 		return r

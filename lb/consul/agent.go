@@ -7,6 +7,7 @@ package consul
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"sync"
 
@@ -17,8 +18,8 @@ import (
 
 // Config says how an agent is reached.
 type Config struct {
-	Address string        // http://host:8500, https://… or unix:///…; user:password@ is taken as basic auth
-	Token   string        // the ACL token itself; the caller reads it from its file or variable
+	Address string // http://host:8500, https://… or unix:///…; user:password@ is taken as basic auth
+	Token   string // the ACL token itself; the caller reads it from its file or variable
 	TLS     TLS    // for https
 }
 
@@ -54,11 +55,18 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a.address = address.String()
 	conf.Address = a.address
+	if conf.HttpClient, err = api.NewHttpClient(api.DefaultConfig().Transport, cfg.TLS); err != nil {
+		return nil, fmt.Errorf("consul %s: read the files of consul.tls: %w", a.address, err)
+	}
+	conf.HttpClient.CheckRedirect = noRedirect
 	if a.client, err = api.NewClient(conf); err != nil {
 		return nil, fmt.Errorf("consul %s: %w", a.address, err)
 	}
 	return a, nil
 }
+
+// noRedirect keeps the token from being sent on to wherever an answer points.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Client is what the agent is reached by, for others who speak with it.
 func (a *Agent) Client() *api.Client { return a.client }
