@@ -245,7 +245,7 @@ func TestReloadsTakeTurns(t *testing.T) {
 
 func TestServersAreCounted(t *testing.T) {
 	text := "global\n  server x\nbackend a\n server s 1\nlisten b # server\n server-template gw 1-5 _x._tcp resolvers r\n" +
-		" server-template hw 3 x:1\nbackend c\n # server t 1\n default-server check\n"
+		" server-template hw 3 x:1\nbackend cutover-canary\n server x 1\nbackend c\n # server t 1\n default-server check\n"
 	got := serversIn(text)
 	if len(got) != 3 || got["a"] != 1 || got["b"] != 8 || got["c"] != 0 {
 		t.Errorf("%v", got)

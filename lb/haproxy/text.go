@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cutover/cutover/lb"
 )
 
 // sections are the words that begin a section of a configuration (configuration manual, "Configuration file format").
@@ -52,12 +54,13 @@ func parseText(file, text string) []directive {
 	return found
 }
 
-// serversIn counts the servers of each backend of a configuration. A backend without any counts 0.
+// serversIn counts the servers of each backend of a configuration, but for the canary's, which come and go and serve nobody.
+// A backend without any counts 0.
 func serversIn(text string) map[string]int {
 	count := map[string]int{}
 	for _, d := range parseText("", text) {
 		switch {
-		case d.section != "backend" && d.section != "listen":
+		case d.section != "backend" && d.section != "listen", d.name == lb.CanaryService:
 		case d.is("server"):
 			count[d.name]++
 		case d.is("server-template") && len(d.words) > 2:
