@@ -151,7 +151,7 @@ func (j Journal) lastAsked(target string, is func(Step) bool) time.Time {
 
 // Check refuses a journal that this code can't carry on.
 func (j Journal) Check() error {
-	if j.Version > JournalVersion {
+	if j.Version > JournalVersion { // nothing else of it can be judged
 		return fmt.Errorf("journal: version %d was written by a newer cutover (this one reads up to %d): use that one", j.Version, JournalVersion)
 	}
 	if j.Version < 1 {

@@ -77,7 +77,7 @@ func (s *stack) command(args ...string) *exec.Cmd {
 	words := slices.Concat(s.prefix, []string{binary}, args)
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = s.folder
-	cmd.Env = append(os.Environ(), "GATEWAY_PASSWORD=manage", "CONSUL_TEST_TOKEN=s3cret")
+	cmd.Env = append(os.Environ(), "GATEWAY_PASSWORD="+s.password, "CONSUL_TEST_TOKEN=s3cret")
 	return cmd
 }
 

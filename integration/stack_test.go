@@ -30,21 +30,22 @@ const label = "cutover-test"
 // stack is one host of a fleet, as compose/ describes it, for one test.
 type stack struct {
 	*testing.T
-	name    string
-	network string
-	engine  *client.Client
-	consul  *api.Client
-	fronts  []string          // base URLs of the load balancers
-	ports   map[string]string // service:port to host:port
-	folder  string            // of cutover.yaml
-	fleet   []string          // names of the containers registered at the beginning
-	config  config
-	product product
-	nginx   bool              // lb-2 is nginx
-	rate    float64           // of the workload
-	prefix  []string          // of the command: what it is run by
-	relays  map[string]*relay // by service:port, where the stack is behind them; else nil
-	asked   int64             // requests that this harness made through the front doors, and that were answered
+	name     string
+	network  string
+	engine   *client.Client
+	consul   *api.Client
+	fronts   []string          // base URLs of the load balancers
+	ports    map[string]string // service:port to host:port
+	folder   string            // of cutover.yaml
+	fleet    []string          // names of the containers registered at the beginning
+	config   config
+	product  product
+	nginx    bool              // lb-2 is nginx
+	rate     float64           // of the workload
+	prefix   []string          // of the command: what it is run by
+	relays   map[string]*relay // by service:port, where the stack is behind them; else nil
+	password string            // of the products' administrator
+	asked    int64             // requests that this harness made through the front doors, and that were answered
 }
 
 // options change what a stack is made of.
@@ -74,7 +75,7 @@ func newStack(t *testing.T, o options) *stack {
 		t.Skip("only the stand-in can be told to misbehave: " + fault)
 	}
 	s := &stack{
-		T: t, product: o.product, rate: cmp.Or(o.rate, 100), folder: t.TempDir(), ports: map[string]string{},
+		T: t, product: o.product, password: cmp.Or(o.env["GATEWAY_PASSWORD"], "manage"), rate: cmp.Or(o.rate, 100), folder: t.TempDir(), ports: map[string]string{},
 		name: stackName(t.Name()),
 	}
 	engine, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())

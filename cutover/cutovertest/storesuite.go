@@ -35,6 +35,7 @@ func Store(t *testing.T, open func(t *testing.T) cutover.Store, breakLock func(t
 	}
 
 	journal := sampleJournal()
+	journal.Cursor = 1
 	for rev := uint64(1); rev <= 3; rev++ {
 		journal.Cursor++
 		if err := session.Save(t.Context(), &journal); err != nil {

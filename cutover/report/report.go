@@ -163,7 +163,7 @@ func (s *Seconds) part(step cutover.Step, target string, pair cutover.Pair) *flo
 	return nil
 }
 
-// Write saves the report as indented JSON, whole or not at all.
+// Write saves the report as indented JSON, whole or not at all, for its owner only.
 func (r Report) Write(path string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -175,7 +175,7 @@ func (r Report) Write(path string) error {
 	}
 	defer os.Remove(temp.Name()) //nolint:errcheck // gone already when all went well
 	_, err = temp.Write(append(data, '\n'))
-	if err = errors.Join(err, temp.Chmod(0o644), temp.Close()); err == nil {
+	if err = errors.Join(err, temp.Close()); err == nil {
 		err = os.Rename(temp.Name(), path)
 	}
 	if err != nil {

@@ -75,8 +75,8 @@ func (c *Consul) loadOnce(ctx context.Context, k keys) (*cutover.Journal, *store
 	if err := json.Unmarshal(pair.Value, &h); err != nil {
 		return nil, nil, fmt.Errorf("%s at Consul %s: key %s is damaged: %w", doing, c.address, k.head(), err)
 	}
-	if err := h.Check(); err != nil {
-		return nil, nil, err
+	if h.Version > cutover.JournalVersion {
+		return nil, nil, h.Check() // its parts may be others, too
 	}
 	plan, err := c.parts(ctx, k.plan(h.Rollout))
 	if err != nil {
@@ -104,6 +104,9 @@ func (c *Consul) loadOnce(ctx context.Context, k keys) (*cutover.Journal, *store
 		return nil, nil, fmt.Errorf("%s at Consul %s: rollout %s: %w", doing, c.address, h.Rollout, errTorn)
 	}
 	journal.History = journal.History[:h.Entries]
+	if err := journal.Check(); err != nil {
+		return nil, nil, err
+	}
 	return &journal, &stored{
 		index: pair.ModifyIndex, rev: h.Rev, rollout: h.Rollout, parts: h.Parts, entries: h.Entries, last: &journal,
 	}, nil
