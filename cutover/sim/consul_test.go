@@ -150,6 +150,9 @@ func (a agent) Maintain(ctx context.Context, id string, on bool, _ string) error
 		if r == nil {
 			return errors.New("unknown id")
 		}
+		if on && !r.maintenance && r.passing {
+			a.spared(id)
+		}
 		r.maintenance = on
 		return nil
 	})

@@ -133,7 +133,7 @@ func (c *container) inLife(life int, do func()) {
 
 // hit notes that a fault, and nobody's will, keeps a container from serving.
 func (c *container) hit() {
-	c.lastFault = time.Now()
+	c.lastFault, c.lastHit = time.Now(), time.Now()
 	if !c.meant {
 		c.hurt = time.Now()
 		c.fell[c.at] = true

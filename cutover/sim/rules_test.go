@@ -73,6 +73,26 @@ func (w *world) checkRoutes(b *balancer) {
 	}
 }
 
+// spared asserts, right before a member that serves is taken out, that enough others serve; those that a fault has taken out a while ago
+// do not count. On the way back one other is enough.
+func (p *proc) spared(id string) {
+	least := p.plan.Spec.Strategy.MinServing
+	if p.session.last.Direction == cutover.Back {
+		least = min(least, 1)
+	}
+	others := 0
+	p.each(func(c *container) {
+		r := p.consul.find("api-" + c.name)
+		if r != nil && r.id != id && r.at == c.at && r.passing && !r.maintenance && c.serves() && p.everywhere(c) {
+			others++
+		}
+	})
+	serves := !slices.ContainsFunc(p.balancers, func(b *balancer) bool { return b.running().server(p.consul.find(id).at) == nil })
+	if serves && others < least && time.Since(p.lastHit) > p.settleTime()+p.limit {
+		p.breaks("%s takes %s out, and only %d others serve, at least %d must", p.name, id, others, least)
+	}
+}
+
 // everywhere reports whether every balancer sends requests to a container, or will when it is up again.
 func (w *world) everywhere(c *container) bool {
 	return !slices.ContainsFunc(w.balancers, func(b *balancer) bool {

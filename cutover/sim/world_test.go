@@ -35,6 +35,7 @@ type world struct {
 	changed   bool      // since the rules were last checked
 	healed    bool      // no more faults
 	lastFault time.Time // when something was last made to fail, or was mended
+	lastHit   time.Time // when a fault last took a container out of service
 	attempts  int       // of the operator, since everything is well
 	tending   bool      // an operator is about to do something
 	finals    []cutover.Journal
