@@ -74,7 +74,7 @@ func (w *world) checkRoutes(b *balancer) {
 }
 
 // spared asserts, right before a member that serves is taken out, that enough others serve; those that a fault has taken out a while ago
-// do not count. On the way back one other is enough.
+// do not count. On the way back one other is enough. Who is lied to can't tell.
 func (p *proc) spared(id string) {
 	least := p.plan.Spec.Strategy.MinServing
 	if p.session.last.Direction == cutover.Back {
@@ -87,7 +87,7 @@ func (p *proc) spared(id string) {
 			others++
 		}
 	})
-	serves := !slices.ContainsFunc(p.balancers, func(b *balancer) bool { return b.running().server(p.consul.find(id).at) == nil })
+	serves := !slices.ContainsFunc(p.balancers, func(b *balancer) bool { return time.Now().Before(b.lies) || b.running().server(p.consul.find(id).at) == nil })
 	if serves && others < least && time.Since(p.lastHit) > p.settleTime()+p.limit {
 		p.breaks("%s takes %s out, and only %d others serve, at least %d must", p.name, id, others, least)
 	}
