@@ -87,7 +87,9 @@ func (p *proc) spared(id string) {
 			others++
 		}
 	})
-	serves := !slices.ContainsFunc(p.balancers, func(b *balancer) bool { return time.Now().Before(b.lies) || b.running().server(p.consul.find(id).at) == nil })
+	serves := !slices.ContainsFunc(p.balancers, func(b *balancer) bool {
+		return time.Now().Before(b.lies) || b.running().server(p.consul.find(id).at) == nil
+	})
 	if serves && others < least && time.Since(p.lastHit) > p.settleTime()+p.limit {
 		p.breaks("%s takes %s out, and only %d others serve, at least %d must", p.name, id, others, least)
 	}
