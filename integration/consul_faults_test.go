@@ -81,7 +81,7 @@ func (s *stack) noLeaderBefore() {
 	got := s.cutover("apply", "--yes")
 	s.led()
 	load.end()
-	if got.code != 1 || !strings.Contains(got.stderr, "has no leader") {
+	if got.code != 1 || !strings.Contains(got.stderr, "no leader at Consul") {
 		s.Errorf("exit %d", got.code)
 	}
 	s.isOld(before)

@@ -124,7 +124,7 @@ func (s *stack) openEvents(front string) *eventStream {
 		for lines.Scan() {
 			e.lines.Add(1)
 		}
-		e.ended <- fmt.Errorf("the stream has ended after %d lines: %v", e.lines.Load(), lines.Err())
+		e.ended <- errors.Join(fmt.Errorf("the stream has ended after %d lines", e.lines.Load()), lines.Err())
 	}()
 	return e
 }

@@ -32,14 +32,7 @@ type ask func(View, netip.AddrPort) (bool, string)
 // judge tells the rung that the registry and every balancer agree on. A blind balancer agrees when the registry
 // has held still for its settle time.
 func (s sighting) judge(still time.Duration, notes map[string]string) (cutover.State, string) {
-	question := map[cutover.State]ask{cutover.Serving: View.Runs, cutover.Drained: View.Away, cutover.Out: View.gone}[s.intent]
-	state := s.intent
-	if s.entering && s.intent == cutover.Drained {
-		question = View.left
-	}
-	if question == nil {
-		question = View.Runs // between rungs; say what the balancers run
-	}
+	question, state := s.question(), s.intent
 	var details []string
 	for _, v := range s.views {
 		if v.view.Blind {
@@ -77,6 +70,19 @@ func (s sighting) judge(still time.Duration, notes map[string]string) (cutover.S
 		text = strings.Join(details, ", ") + "; " + text
 	}
 	return state, text
+}
+
+// question is what the balancers must agree on for what the registry holds.
+func (s sighting) question() ask {
+	switch {
+	case s.intent == cutover.Drained && s.entering:
+		return View.left
+	case s.intent == cutover.Drained:
+		return View.Away
+	case s.intent == cutover.Out:
+		return View.gone
+	}
+	return View.Runs // between rungs too, to say what the balancers run
 }
 
 // put puts a question about all endpoints of all services that a balancer routes.

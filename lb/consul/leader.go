@@ -16,7 +16,7 @@ func (a *Agent) Check(ctx context.Context) error {
 		return a.explain("ask for the leader", err)
 	}
 	if leader == "" {
-		return fmt.Errorf("Consul %s has no leader, so that load balancers do not hear of what it is told: see whether most of its servers run (consul operator raft list-peers)", a.address)
+		return fmt.Errorf("no leader at Consul %s, so that load balancers do not hear of what it is told: see whether most of its servers run (consul operator raft list-peers)", a.address)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 func TestCheckWantsALeader(t *testing.T) {
 	for answer, want := range map[string]string{
 		`"10.0.0.9:8300"`:         "",
-		`""`:                      "has no leader",
+		`""`:                      "no leader at Consul",
 		"No known Consul servers": "ask for the leader",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
