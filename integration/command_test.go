@@ -148,10 +148,16 @@ func (s *stack) killAtStep(r *running, reached func(cutover.Journal) bool) {
 
 func (s *stack) journal() cutover.Journal {
 	s.Helper()
-	var journals cutover.Store = store.NewFile(filepath.Join(s.folder, "state"))
-	if s.config["state"] == "consul" {
-		journals = store.NewConsul(s.consul, s.ports["consul:8500"])
+	if s.config["state"] != "consul" {
+		return s.journalIn(filepath.Join(s.folder, "state"))
 	}
+	return s.peek(store.NewConsul(s.consul, s.ports["consul:8500"]))
+}
+
+func (s *stack) journalIn(folder string) cutover.Journal { return s.peek(store.NewFile(folder)) }
+
+func (s *stack) peek(journals cutover.Store) cutover.Journal {
+	s.Helper()
 	journal, _, err := journals.Peek(s.Context(), "api-gateway")
 	s.must(err)
 	if journal == nil {

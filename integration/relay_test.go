@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -97,7 +98,7 @@ func (r *relay) serve(client net.Conn) {
 	go func() {
 		defer close(done)
 		io.Copy(server, client)
-		server.(*net.TCPConn).CloseWrite() // a client may be done asking and wait for the answer
+		server.(interface{ CloseWrite() error }).CloseWrite() // a client may be done asking and wait for the answer
 	}()
 	r.answer(client, server)
 	client.Close()
@@ -135,7 +136,11 @@ func (r *relay) dial() (net.Conn, error) {
 		at, err := r.targets[(first+i)%len(r.targets)]()
 		if err == nil {
 			var conn net.Conn
-			if conn, err = net.DialTimeout("tcp", at, 300*time.Millisecond); err == nil {
+			network := "tcp"
+			if strings.HasPrefix(at, "/") {
+				network = "unix"
+			}
+			if conn, err = net.DialTimeout(network, at, 300*time.Millisecond); err == nil {
 				return conn, nil
 			}
 		}
