@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -105,4 +106,20 @@ func FreePort(t *testing.T) int {
 	}
 	defer listener.Close() //nolint:errcheck // it was only asked for its port
 	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// LeastPolicy is the policy that docs/recovery.md gives, for another service and for any node.
+func LeastPolicy(t *testing.T, serviceName string) string {
+	t.Helper()
+	_, here, _, _ := runtime.Caller(0)
+	page, err := os.ReadFile(filepath.Join(filepath.Dir(here), "../../docs/recovery.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```hcl\n")
+	policy, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("docs/recovery.md has no policy")
+	}
+	return strings.NewReplacer("api-gateway", serviceName, `"host-"`, `""`).Replace(policy)
 }

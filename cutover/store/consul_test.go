@@ -30,21 +30,19 @@ func TestConsulKeepsTheContract(t *testing.T) {
 		})
 }
 
-// policy is the least that a token needs for the store; docs/recovery.md has it.
-const policy = `
-key_prefix "cutover/" { policy = "write" }
-session_prefix "" { policy = "write" }
-`
-
 const managementToken = "11111111-2222-3333-4444-555555555555"
 
 func TestConsulWithTheLeastPolicy(t *testing.T) {
 	agent := cutovertest.Consul(t, `acl { enabled = true default_policy = "deny" tokens { initial_management = "`+managementToken+`" agent = "`+managementToken+`" } }`)
 	manager := clientOf(t, agent, managementToken)
-	if _, _, err := manager.ACL().PolicyCreate(&api.ACLPolicy{Name: "cutover", Rules: policy}, nil); err != nil {
-		t.Fatal(err)
+	var policies []*api.ACLLink
+	for _, serviceName := range []string{"api-gateway", "billing", "thousand"} { // those of the contract
+		if _, _, err := manager.ACL().PolicyCreate(&api.ACLPolicy{Name: serviceName, Rules: cutovertest.LeastPolicy(t, serviceName)}, nil); err != nil {
+			t.Fatal(err)
+		}
+		policies = append(policies, &api.ACLLink{Name: serviceName})
 	}
-	token, _, err := manager.ACL().TokenCreate(&api.ACLToken{Policies: []*api.ACLLink{{Name: "cutover"}}}, nil)
+	token, _, err := manager.ACL().TokenCreate(&api.ACLToken{Policies: policies}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
