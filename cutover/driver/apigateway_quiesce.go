@@ -11,7 +11,8 @@ import (
 	"github.com/cutover/cutover/cutover"
 )
 
-// Set freezes a node, quiesces it with flush, or gets it back to work. It may be repeated: 409 means that it has begun.
+// Set freezes a node, quiesces it with flush, or gets it back to work. It may be repeated: 409 means that it has begun. A
+// new node that does not run is left so.
 func (d *APIGateway) Set(ctx context.Context, target string, want cutover.State) error {
 	if want == cutover.Quiesced {
 		return d.quiesce(ctx, target)
@@ -19,6 +20,9 @@ func (d *APIGateway) Set(ctx context.Context, target string, want cutover.State)
 	place, err := d.Containers.Locate(ctx, target)
 	if err != nil {
 		return err
+	}
+	if !place.Running && d.isNew(target) { // on the way back: started again, it would work beside the old one
+		return cutover.Permanent(fmt.Errorf("%s does not run: metrics, licence and quota data since its last flush are lost", target))
 	}
 	d.forget(target)
 	if err := d.wakeFallout(ctx, target); err != nil {

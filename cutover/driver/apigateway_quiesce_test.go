@@ -78,6 +78,30 @@ func TestAPIGatewayCountsTheMembersOfItsOwnCluster(t *testing.T) {
 	}
 }
 
+// A new node that has died is left dead on the way back: started again to be flushed, it would work beside the old one.
+func TestAPIGatewayThatIsNewAndDeadIsNotStartedToBeFlushed(t *testing.T) {
+	w := newTown(t)
+	d := w.gateway(func(d *driver.APIGateway) { d.Freeze = true })
+	old, fresh := w.add("gw-1", nil), w.add("gw-1.7f3a", nil)
+	old.mustBeReady(d)
+	w.planned = true
+	old.kill()
+	fresh.kill()
+	for _, rung := range []cutover.State{cutover.Frozen, cutover.Quiesced} {
+		err := d.Set(t.Context(), "gw-1.7f3a", rung)
+		seen, _ := d.Observe(t.Context(), "gw-1.7f3a")
+		if said := fmt.Sprint(err, seen.Doomed); !cutover.IsPermanent(err) && seen.Doomed == "" || !strings.Contains(said, "lost") {
+			t.Errorf("%s: %v, observed %+v", rung, err, seen)
+		}
+		if fresh.running() {
+			t.Fatalf("%s: it was started", rung)
+		}
+	}
+	if err := d.Set(t.Context(), "gw-1", cutover.Active); err != nil || !old.running() {
+		t.Errorf("the old one, which is wanted again: %v", err)
+	}
+}
+
 func TestAPIGatewayThatNeverCompletesIsNotQuiesced(t *testing.T) {
 	w, h := newHouse(t, "quiesce-hangs")
 	d := w.gateway()
