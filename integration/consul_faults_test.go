@@ -13,6 +13,7 @@ import (
 // Consul in the middle of a rollout: the agent restarted, slow, and without a leader, for a while and for longer than a step
 // may take. No request is lost by that. Without a leader from the beginning nothing is touched.
 func TestConsulInTrouble(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, relayed: true, servers: 3, config: func(c config) { c.timeout("join", "20s") }})
 	s.part("restarted", s.consulRestarted)
 	s.part("slow", s.consulSlow)

@@ -16,6 +16,7 @@ import (
 
 // What a crash, or a restart of the machine, can leave is told, and mended where that is safe.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, config: inConsul})
 	s.needsStandIn()
 	before := s.ids()

@@ -25,6 +25,7 @@ import (
 // What is in flight from anywhere is waited for. The connections are seen from this machine's /proc, and, where
 // the container's process can't be seen, by a helper.
 func TestDrainOfABusyNode(t *testing.T) {
+	t.Parallel()
 	for name, prefix := range map[string][]string{"proc": nil, "helper": ownProcesses} {
 		t.Run(name, func(t *testing.T) {
 			needsNamespace(t, prefix)
@@ -166,6 +167,7 @@ func (s *stack) hasNoHelpers() {
 
 // A node is not taken out while another one is out of service for reasons of its own.
 func TestNoNodeIsTakenOutWhileTooFewServe(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2})
 	s.needsStandIn()
 	load := s.traffic()
@@ -186,6 +188,7 @@ func TestNoNodeIsTakenOutWhileTooFewServe(t *testing.T) {
 // WebSockets have a budget of their own: they go on until it is over, and are then cut and counted, or are a reason to go
 // back, and then nothing has happened to them.
 func TestWebSockets(t *testing.T) {
+	t.Parallel()
 	for onTimeout, want := range map[string]int{"cut": 0, "fail": 2} {
 		t.Run(onTimeout, func(t *testing.T) {
 			s := newStack(t, options{nodes: 2, config: func(c config) {

@@ -16,6 +16,7 @@ import (
 
 // Load balancers of three kinds must agree; fabio can't tell what is in flight, so the containers' sockets do.
 func TestFabioBesideTheOthers(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, nginx: true})
 	s.routeToAll() // first, because fabio looks at tags only when a check has changed
 	s.start("fabio", composeService{Image: "cutover-demo/fabio:1", Ports: []string{"9999", "9998"}}, "fabio")

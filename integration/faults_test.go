@@ -15,6 +15,7 @@ import (
 
 // A stop can't be taken back: going back while the old container stops means waiting for its end, and starting it.
 func TestAbortWhileTheOldContainerStops(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, env: map[string]string{"GATEWAY_STOP_TIME": "4s"}})
 	before := s.ids()
 	load := s.traffic()
@@ -33,6 +34,7 @@ func TestAbortWhileTheOldContainerStops(t *testing.T) {
 
 // An image can look well and fail a few seconds later: the hold, the watch before each drain, and the soak are for that.
 func TestNewImageThatFailsAfterItJoined(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, config: func(c config) {
 		c.setEnv("GATEWAY_FAULT", "unhealthy-after=6s")
 		c.strategy("soak", "15s")
@@ -53,6 +55,7 @@ func TestNewImageThatFailsAfterItJoined(t *testing.T) {
 
 // A new image whose process ends is noticed at once, not when the time is over.
 func TestNewImageThatCrashes(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 1, config: func(c config) {
 		c.setEnv("GATEWAY_FAULT", "crash-at-start")
 		c.timeout("start", "2m")
@@ -71,6 +74,7 @@ func TestNewImageThatCrashes(t *testing.T) {
 
 // A gateway that dies while it flushes has lost data: that is said, and it comes back.
 func TestOldGatewayThatDiesInItsFlush(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, env: map[string]string{"GATEWAY_FAULT": "crash-in-flush"}, config: func(c config) {
 		c.unsetEnv("GATEWAY_FAULT")
 	}})
@@ -86,6 +90,7 @@ func TestOldGatewayThatDiesInItsFlush(t *testing.T) {
 
 // The promise is that nothing is lost: the first lost request turns the run round.
 func TestLostRequestTurnsTheRunRound(t *testing.T) {
+	t.Parallel()
 	var broken atomic.Bool
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if broken.Load() {
@@ -111,6 +116,7 @@ func TestLostRequestTurnsTheRunRound(t *testing.T) {
 
 // A plan is saved, read, and carried out; not when anything has changed since.
 func TestSavedPlan(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 1})
 	if got := s.cutover("plan", "--out", "plan.json"); got.code != 0 {
 		t.Fatalf("plan: exit %d", got.code)
@@ -134,6 +140,7 @@ func TestSavedPlan(t *testing.T) {
 
 // A load balancer that can't be read is never agreement: the run goes back, and is stuck for as long as it is asked.
 func TestDeadLoadBalancerIsLeftOut(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, config: func(c config) {
 		delete(c, "probe")
 		c.timeout("join", "6s")

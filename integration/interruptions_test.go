@@ -17,6 +17,7 @@ import (
 // What happens to an operator's terminal, disk and network in the middle of a rollout ends it in a known state, or not at
 // all.
 func TestInterruptions(t *testing.T) {
+	t.Parallel()
 	var docker *relay
 	s := newStack(t, options{nodes: 2, config: func(c config) {
 		c.timeout("start", "15s")

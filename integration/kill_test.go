@@ -26,6 +26,7 @@ import (
 // is left over, and no request is lost. All of it is on one stack, under one workload. make fault kills at every revision,
 // three times; otherwise it is at every ninth, twice.
 func TestKilledAtTheRevisionsOfItsJournal(t *testing.T) {
+	t.Parallel()
 	rounds, stride := 2, 9
 	if n, err := strconv.Atoi(os.Getenv("CUTOVER_FAULT_ROUNDS")); err == nil {
 		rounds, stride = n, 1

@@ -20,6 +20,7 @@ import (
 // over is cut and counted, and nothing else is lost. The fleet is any server in a container here: what a product does with
 // requests in progress when it is quiesced is its own.
 func TestConnectionsThatLast(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, files: lastingFiles(t), config: func(c config) {
 		c["driver"] = config{"kind": "none"}
 		c["containers"].(config)["stop_timeout"] = "2s"

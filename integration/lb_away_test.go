@@ -15,6 +15,7 @@ import (
 // One load balancer of two is restarted, or can't be reached by the controller while it goes on serving and following
 // Consul. Clients that find one of them gone go to the other, and none of their requests is lost.
 func TestLoadBalancerAway(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, relayed: true, config: func(c config) {
 		c.timeout("join", "8s")
 	}})

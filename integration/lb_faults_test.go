@@ -20,6 +20,7 @@ import (
 // Reloads one upon the other while a node is drained, with a pool of idle clients at both load balancers: none of them
 // loses the next request that it makes, which is the last one on its connection, and so they do not hold the drain up.
 func TestHAProxyReloadsInADrain(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2})
 	load := s.traffic()
 	var pool []*keptAlive
@@ -49,6 +50,7 @@ func TestHAProxyReloadsInADrain(t *testing.T) {
 // A Consul or a load balancer that does not answer for a while delays a cutover and does not end it; what comes to the load
 // balancer meanwhile waits.
 func TestSilenceForAWhile(t *testing.T) {
+	t.Parallel()
 	for _, silent := range []string{"consul", "lb-2"} {
 		t.Run(silent, func(t *testing.T) {
 			s := newStack(t, options{nodes: 1})

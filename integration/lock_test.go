@@ -34,6 +34,7 @@ func (s *stack) elsewhere() {
 
 // Two controllers that are started at once: one has the lock, the other says who has it.
 func TestTwoControllersAtOnce(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, config: inConsul})
 	load := s.traffic()
 	first := s.begin("apply", "--yes")
@@ -50,6 +51,7 @@ func TestTwoControllersAtOnce(t *testing.T) {
 
 // The owner of the lock sleeps past its lease while another machine carries its rollout on. Awake, it sends nothing more.
 func TestOwnerThatSleepsPastItsLease(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, config: inConsul})
 	load := s.traffic()
 	owner := s.begin("apply", "--yes")

@@ -14,6 +14,7 @@ import (
 // requests that meet that are counted apart, and that the gateways have counted all others, and no more, shows that none of
 // those was carried out.
 func TestRolloutBehindNginx(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nginx: true})
 	s.needsStandIn()
 	load := s.traffic()
@@ -33,6 +34,7 @@ func TestRolloutBehindNginx(t *testing.T) {
 // Ten reloads while a node is drained: the workers of all of them are waited for. The workload is busy enough for some of
 // its requests to meet the end of their idle connection.
 func TestNginxReloadsInADrain(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, nginx: true, rate: 600})
 	s.needsStandIn()
 	load := s.traffic()
@@ -49,6 +51,7 @@ func TestNginxReloadsInADrain(t *testing.T) {
 
 // The new file is on the disk, `nginx -s reload` says that all is well, and the workers of before go on.
 func TestNginxThatDoesNotReload(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, nginx: true, config: func(c config) { c.timeout("join", "20s") }})
 	before := s.ids()
 	s.inLB2(`mv /usr/sbin/nginx /usr/sbin/nginx.real && printf '#!/bin/sh\ncase "$*" in *reload*) exit 0 ;; esac\nexec nginx.real "$@"\n' >/usr/sbin/nginx && chmod +x /usr/sbin/nginx`)
@@ -66,6 +69,7 @@ func TestNginxThatDoesNotReload(t *testing.T) {
 
 // An nginx that is gone is never agreement: the run goes back, and is stuck for as long as it is asked.
 func TestDeadNginxIsLeftOut(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, nginx: true, config: func(c config) {
 		delete(c, "probe")
 		c.timeout("join", "6s")

@@ -13,6 +13,7 @@ import (
 
 // What is wrong with a new node is said, and the fleet stays as it was. Each of these is healthy by its own /health.
 func TestNewNodesThatAreNotWhatTheyShouldBe(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 1})
 	before := s.ids()
 	for fault, want := range map[string]string{
@@ -39,6 +40,7 @@ func TestNewNodesThatAreNotWhatTheyShouldBe(t *testing.T) {
 
 // The old node is found unfit before anything is touched.
 func TestOldNodesThatAreNotWhatTheyShouldBe(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 1})
 	before := s.ids()
 	for fault, want := range map[string]string{
@@ -60,6 +62,7 @@ func TestOldNodesThatAreNotWhatTheyShouldBe(t *testing.T) {
 
 // Each way in which retiring an old node can go wrong ends with the fleet as it was, and nothing lost.
 func TestOldNodesThatCannotBeRetired(t *testing.T) {
+	t.Parallel()
 	for fault, want := range map[string]string{
 		"quiesce-500":   "500",
 		"quiesce-hangs": "quiescing",
@@ -91,6 +94,7 @@ func TestOldNodesThatCannotBeRetired(t *testing.T) {
 // On a version where quiescing one node quiesces all of them, requests are lost, which nothing could prevent; it is seen
 // at once, said, and every node is brought back.
 func TestQuiesceThatIsTheClusters(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 3, env: map[string]string{"GATEWAY_FAULT": "quiesce-cluster-wide"}, config: func(c config) {
 		c.strategy("hold", "3s")
 		c["probe"].(config)["on_loss"] = "report" // it is not the probe that is to notice
@@ -105,6 +109,7 @@ func TestQuiesceThatIsTheClusters(t *testing.T) {
 
 // With another master password a node can't read what is in the data store, and is healthy all the same.
 func TestNewNodeWithAnotherMasterPassword(t *testing.T) {
+	t.Parallel()
 	const passman = "/opt/softwareag/profiles/IS_default/configuration/security/passman"
 	s := newStack(t, options{nodes: 1, config: func(c config) { c.timeout("start", "6s") }})
 	ref := s.changed("cutover-demo/gateway:10.15.0.18", passman, "mpw.dat", "another master password")

@@ -57,12 +57,14 @@ func (s *stack) goesBack(at cutover.Kind) {
 
 // From one fix of the minimal image of 11.x to the next.
 func TestMinimalGatewayRollout(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, product: minimalGateway})
 	s.whole("clustered, 3 of 3 nodes", "files outside the data store:", "mode ACTIVE")
 }
 
 // From 10.15 to 11.1: the files outside the data store are compared although they are elsewhere.
 func TestGatewayRolloutToAnotherLayout(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 1, product: product{old: apiGateway.old, fixed: minimalGateway.fixed, check: apiGateway.check, kind: "apigateway"}, config: func(c config) {
 		c.driver("files_may_differ", []string{"elasticsearch.yml", "kibana.yml"}) // the minimal image has neither
 	}})
@@ -72,6 +74,7 @@ func TestGatewayRolloutToAnotherLayout(t *testing.T) {
 // A cluster of Microservices Runtimes that also works on queues and schedules: the new ones fetch nothing until the one
 // that they replace has stopped, and every message is worked on once, in order.
 func TestMicroservicesCluster(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, product: microservices, env: map[string]string{
 		"TRIGGERS": "jms:orders.jms:onOrder=orders;messaging:billing.trg:onBill=billing;mqtt:iot.trg:onBeat=beats",
 		"TASKS":    "orders.jobs:sweep@1s", "TRIGGER_WORK": "5ms", "LISTENERS": "FilePolling:orders",
@@ -111,6 +114,7 @@ func TestMicroservicesCluster(t *testing.T) {
 
 // The way back suspends the new ones again before the old ones work.
 func TestMicroservicesClusterGoesBack(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, product: microservices, env: map[string]string{"TRIGGERS": "jms:orders.jms:onOrder=orders", "TRIGGER_WORK": "5ms"}, config: func(c config) {
 		c.strategy("consumers", "exclusive")
 	}})
@@ -123,6 +127,7 @@ func TestMicroservicesClusterGoesBack(t *testing.T) {
 
 // A full Integration Server, alone, administered over HTTPS, whose consumers may overlap.
 func TestIntegrationServerAlone(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{
 		nodes: 1, product: integrationServer,
 		env: map[string]string{"TRIGGERS": "jms:orders.jms:onOrder=orders", "TRIGGER_WORK": "5ms"},
@@ -139,6 +144,7 @@ func TestIntegrationServerAlone(t *testing.T) {
 
 // A node alone, on a data store outside its container: frozen while its replacement starts.
 func TestBlueGreen(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 1, env: map[string]string{"CLUSTER_AWARE": "false", "apigw_elasticsearch_hosts": "datastore:9240"}, config: func(c config) {
 		c.strategy("kind", "bluegreen")
 	}})
@@ -147,6 +153,7 @@ func TestBlueGreen(t *testing.T) {
 
 // The way back of blue-green unfreezes, and restarts nothing that was not quiesced.
 func TestBlueGreenGoesBack(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 1, env: map[string]string{"CLUSTER_AWARE": "false", "apigw_elasticsearch_hosts": "datastore:9240"}, config: func(c config) {
 		c.strategy("kind", "bluegreen")
 		c.setEnv("GATEWAY_FAULT", "engine-red")
@@ -167,6 +174,7 @@ func TestBlueGreenGoesBack(t *testing.T) {
 
 // An embedded data store goes with its container.
 func TestBlueGreenRefusesAnEmbeddedDataStore(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 1, env: map[string]string{"CLUSTER_AWARE": "false"}, config: func(c config) { c.strategy("kind", "bluegreen") }})
 	if got := s.cutover("apply", "--yes"); got.code != 1 || !strings.Contains(got.stderr, "driver.data_store: external") {
 		t.Errorf("exit %d", got.code)
@@ -175,6 +183,7 @@ func TestBlueGreenRefusesAnEmbeddedDataStore(t *testing.T) {
 
 // A whole new set, a cluster of its own, next to the old one.
 func TestWholeCluster(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, env: map[string]string{"apigw_cluster_name": "blue", "apigw_cluster_tsaUrls": "tsa-blue:9510"}, config: func(c config) {
 		c.strategy("kind", "cluster")
 		c.strategy("start", 2)
@@ -190,6 +199,7 @@ func TestWholeCluster(t *testing.T) {
 
 // The way back of a whole cluster: the old nodes are their own cluster again.
 func TestWholeClusterGoesBack(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, env: map[string]string{"apigw_cluster_name": "blue", "apigw_cluster_tsaUrls": "tsa-blue:9510"}, config: func(c config) {
 		c.strategy("kind", "cluster")
 		c.strategy("start", 2)
@@ -203,6 +213,7 @@ func TestWholeClusterGoesBack(t *testing.T) {
 
 // A new release of a stateful Integration Server cluster can't be rolled.
 func TestAnotherReleaseOfAStatefulCluster(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 1, product: microservices, config: func(c config) {
 		c["image"] = config{"ref": "cutover-demo/gateway:11.1.0.1"}
 	}})
@@ -213,6 +224,7 @@ func TestAnotherReleaseOfAStatefulCluster(t *testing.T) {
 
 // The vendor's other procedure: shutdown by drain.
 func TestDrainInPlaceOfQuiesce(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, config: func(c config) {
 		c.driver("quiesce", "drain")
 		c.driver("minutes", 1)
@@ -229,6 +241,7 @@ func TestDrainInPlaceOfQuiesce(t *testing.T) {
 
 // A version without quiescemode is quiesced as an Integration Server; the plan says what that costs.
 func TestGatewayWithoutQuiescemode(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, env: map[string]string{"GATEWAY_FAULT": "quiescemode-missing"}, config: func(c config) { c.unsetEnv("GATEWAY_FAULT") }})
 	load := s.traffic()
 	got := s.cutover("apply", "--yes", "--report", "report.json")
@@ -241,6 +254,7 @@ func TestGatewayWithoutQuiescemode(t *testing.T) {
 
 // Where the documentation is silent, each behaviour that there could be.
 func TestGatewayRolloutWhereTheDocumentationIsSilent(t *testing.T) {
+	t.Parallel()
 	for _, behaviour := range []string{
 		"quiesced-client=reset,shutdown-survives,ports-synchronised,mode-field=isQuiesceMode",
 		"quiesced-client=503,diagnostic-closed,webhook-early,designtime-blocks-ports",

@@ -12,6 +12,7 @@ import (
 
 // Bad input gets one clear message, exit code 1, and touches nothing.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2})
 	before := s.ids()
 	denied := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -19,6 +19,7 @@ const reloadCommand = "cutover lb reload --strict --candidate /run/haproxy/lie.c
 // What consul-template renders is not always what HAProxy should run, or can. Whatever it is: HAProxy goes on, nothing of
 // the traffic is lost, the file is what runs, and consul-template lives.
 func TestReloadsThatAreLiedTo(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2})
 	load := s.traffic()
 	lb := s.name + "-lb-1"

@@ -12,6 +12,7 @@ import (
 )
 
 func TestRollout(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{})
 	load := s.traffic()
 	s.needsStandIn()
@@ -62,6 +63,7 @@ func TestRollout(t *testing.T) {
 }
 
 func TestNewImageThatNeverBecomesReady(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, config: func(c config) {
 		c.setEnv("GATEWAY_FAULT", "never-ready")
 		c.timeout("start", "5s")
@@ -80,6 +82,7 @@ func TestNewImageThatNeverBecomesReady(t *testing.T) {
 }
 
 func TestKilledAndResumed(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{})
 	s.needsStandIn()
 	load := s.traffic()
@@ -115,6 +118,7 @@ func TestKilledAndResumed(t *testing.T) {
 }
 
 func TestRollbackAfterHalfTheFleet(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2})
 	before := s.ids()
 	s.needsStandIn()
@@ -140,6 +144,7 @@ func TestRollbackAfterHalfTheFleet(t *testing.T) {
 }
 
 func TestAbortFromAnotherTerminal(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2})
 	before := s.ids()
 	load := s.traffic()

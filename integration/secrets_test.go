@@ -29,6 +29,7 @@ const (
 // A whole rollout, killed once and carried on, with everything told that can be: no secret is in anything that it writes,
 // and nobody else can read what it writes.
 func TestNoSecretGetsOut(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, options{nodes: 2, env: map[string]string{"GATEWAY_PASSWORD": plantedPassword}, config: func(c config) {
 		inConsul(c)
 		c["consul"].(config)["token_file"] = "token"
