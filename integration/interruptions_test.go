@@ -20,10 +20,10 @@ func TestInterruptions(t *testing.T) {
 	t.Parallel()
 	var docker *relay
 	s := newStack(t, options{nodes: 2, config: func(c config) {
-		c.timeout("start", "15s")
-		c.timeout("join", "10s")
-		c.timeout("quiesce", "10s")
-		c["containers"].(config)["stop_timeout"] = "5s"
+		c.timeout("start", "10s")
+		c.timeout("join", "8s")
+		c.timeout("quiesce", "8s")
+		c["containers"].(config)["stop_timeout"] = "4s"
 	}})
 	docker = s.newRelay(func() (string, error) { return "/var/run/docker.sock", nil })
 	s.part("the reader of the output goes away", s.outputCloses)
