@@ -129,14 +129,20 @@ func (p *patient) restingContainers() (found []symptom) {
 				mend:   func(ctx context.Context, s *site) error { return s.fleet.Discard(ctx, c.Name) },
 			})
 		case successor != "":
-			found = append(found, symptom{What: fmt.Sprintf("%s has been replaced by %s and is still there (%s)", c.Name, successor, c.Status),
-				Remedy: "docker rm " + c.Name + " once nothing on its disk is needed: it was kept if its stores could not be seen to be empty"})
+			found = append(found, symptom{
+				What:   fmt.Sprintf("%s has been replaced by %s and is still there (%s)", c.Name, successor, c.Status),
+				Remedy: "docker rm " + c.Name + " once nothing on its disk is needed: it was kept if its stores could not be seen to be empty",
+			})
 		case original != "":
-			found = append(found, symptom{What: fmt.Sprintf("%s, of rollout %s, does not run (%s), and %s, which it was to replace, does", c.Name, c.Rollout, c.Status, original),
-				Remedy: "docker rm " + c.Name + " once nothing on its disk is needed"})
+			found = append(found, symptom{
+				What:   fmt.Sprintf("%s, of rollout %s, does not run (%s), and %s, which it was to replace, does", c.Name, c.Rollout, c.Status, original),
+				Remedy: "docker rm " + c.Name + " once nothing on its disk is needed",
+			})
 		default:
-			found = append(found, symptom{What: fmt.Sprintf("%s does not run (%s, exit code %d)", c.Name, c.Status, c.ExitCode),
-				Remedy: "docker start " + c.Name + " and ask again, or docker rm it if it is not of the fleet any more"})
+			found = append(found, symptom{
+				What:   fmt.Sprintf("%s does not run (%s, exit code %d)", c.Name, c.Status, c.ExitCode),
+				Remedy: "docker start " + c.Name + " and ask again, or docker rm it if it is not of the fleet any more",
+			})
 		}
 	}
 	return found
@@ -171,20 +177,30 @@ func (p *patient) runningContainer(c docker.Found) (found []symptom) {
 		at := fmt.Sprintf("%s:%d", c.Place.Address, c.Place.Port(service.Port))
 		switch {
 		case i < 0:
-			found = append(found, symptom{What: fmt.Sprintf("%s runs at %s and is not registered as %s", c.Name, at, service.Name),
-				Remedy: "register it in Consul, or stop it if it is not of the fleet any more", node: c.Name})
+			found = append(found, symptom{
+				What:   fmt.Sprintf("%s runs at %s and is not registered as %s", c.Name, at, service.Name),
+				Remedy: "register it in Consul, or stop it if it is not of the fleet any more", node: c.Name,
+			})
 		case !p.leadsTo(mine[i], c):
-			found = append(found, symptom{What: fmt.Sprintf("%s runs at %s, and its registration %s leads to %s:%d", c.Name, at, mine[i].ID, mine[i].Address, mine[i].Port),
-				Remedy: "register it anew in Consul, with its present address", node: c.Name})
+			found = append(found, symptom{
+				What:   fmt.Sprintf("%s runs at %s, and its registration %s leads to %s:%d", c.Name, at, mine[i].ID, mine[i].Address, mine[i].Port),
+				Remedy: "register it anew in Consul, with its present address", node: c.Name,
+			})
 		case mine[i].Maintenance && mine[i].Reason == lb.Reason:
-			found = append(found, symptom{What: fmt.Sprintf("%s runs, and a rollout has left its registration %s in maintenance", c.Name, mine[i].ID),
-				Remedy: "consul maint -disable -service=" + mine[i].ID, node: c.Name})
+			found = append(found, symptom{
+				What:   fmt.Sprintf("%s runs, and a rollout has left its registration %s in maintenance", c.Name, mine[i].ID),
+				Remedy: "consul maint -disable -service=" + mine[i].ID, node: c.Name,
+			})
 		case mine[i].Maintenance:
-			found = append(found, symptom{What: fmt.Sprintf("%s runs, and its registration %s is in maintenance: %s", c.Name, mine[i].ID, strings.TrimSpace(mine[i].Reason+" "+mine[i].CheckOutput)),
-				Remedy: "somebody has switched that on: if it is over, consul maint -disable -service=" + mine[i].ID})
+			found = append(found, symptom{
+				What:   fmt.Sprintf("%s runs, and its registration %s is in maintenance: %s", c.Name, mine[i].ID, strings.TrimSpace(mine[i].Reason+" "+mine[i].CheckOutput)),
+				Remedy: "somebody has switched that on: if it is over, consul maint -disable -service=" + mine[i].ID,
+			})
 		case !mine[i].Passing:
-			found = append(found, symptom{What: fmt.Sprintf("%s runs, and Consul's check of %s does not pass: %s", c.Name, mine[i].ID, firstLine(mine[i].CheckOutput)),
-				Remedy: "make the check pass from where the Consul agent is, or correct members[].check (--fix waits for it, for strategy.timeouts.join)", node: c.Name})
+			found = append(found, symptom{
+				What:   fmt.Sprintf("%s runs, and Consul's check of %s does not pass: %s", c.Name, mine[i].ID, firstLine(mine[i].CheckOutput)),
+				Remedy: "make the check pass from where the Consul agent is, or correct members[].check (--fix waits for it, for strategy.timeouts.join)", node: c.Name,
+			})
 		}
 	}
 	return found

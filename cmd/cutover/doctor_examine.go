@@ -64,9 +64,7 @@ func (s *site) examine(ctx context.Context, locked bool) (*patient, error) {
 		return nil, err
 	}
 	s.examineProducts(ctx, p)
-	for _, problem := range s.members.Check(ctx, p.reachable()...) {
-		p.disagreement = append(p.disagreement, problem)
-	}
+	p.disagreement = s.members.Check(ctx, p.reachable()...)
 	p.leftovers, err = s.unnamed(ctx)
 	return p, err
 }

@@ -43,19 +43,29 @@ func TestDoctorTellsWhatDoesNotFit(t *testing.T) {
 		"one where something answers is left alone": {func(p *patient) {
 			p.registrations = append(p.registrations, lb.Registration{ID: "api-gw-9", Service: "api", Address: "10.0.0.9", Port: 5555, Passing: true})
 		}, []string{"registration api-gw-9 of service api leads to 10.0.0.9:5555, and no container"}},
-		"a container without a registration": {func(p *patient) { p.registrations = p.registrations[1:] },
-			[]string{"mends: gw-1 runs at 10.0.0.1:5555 and is not registered as api"}},
+		"a container without a registration": {
+			func(p *patient) { p.registrations = p.registrations[1:] },
+			[]string{"mends: gw-1 runs at 10.0.0.1:5555 and is not registered as api"},
+		},
 		"new addresses after a restart of the machine, exchanged": {func(p *patient) {
 			p.containers[0].Place.Address, p.containers[1].Place.Address = "10.0.0.2", "10.0.0.1"
 		}, []string{"mends: gw-1 runs at 10.0.0.2:5555, and its registration gw-1 leads to 10.0.0.1:5555", "mends: gw-2.7f3a runs at 10.0.0.1:5555, and its registration api-gw-2.7f3a leads to 10.0.0.2:5555"}},
-		"maintenance that a rollout has left on": {func(p *patient) { p.registrations[0].Maintenance, p.registrations[0].Reason = true, lb.Reason },
-			[]string{"mends: gw-1 runs, and a rollout has left its registration gw-1 in maintenance"}},
-		"maintenance that somebody else has switched on": {func(p *patient) { p.registrations[0].Maintenance, p.registrations[0].Reason = true, "disk is replaced" },
-			[]string{"gw-1 runs, and its registration gw-1 is in maintenance: disk is replaced"}},
-		"a quiesced node": {func(p *patient) { p.inactive["gw-1"], p.unfit["gw-1"] = "quiesced (mode QUIESCED)", "no port answers" },
-			[]string{"mends: gw-1 is not active: quiesced"}},
-		"a node that is not healthy": {func(p *patient) { p.unfit["gw-1"] = "health 503" },
-			[]string{"mends: gw-1 runs and is not healthy: health 503"}},
+		"maintenance that a rollout has left on": {
+			func(p *patient) { p.registrations[0].Maintenance, p.registrations[0].Reason = true, lb.Reason },
+			[]string{"mends: gw-1 runs, and a rollout has left its registration gw-1 in maintenance"},
+		},
+		"maintenance that somebody else has switched on": {
+			func(p *patient) { p.registrations[0].Maintenance, p.registrations[0].Reason = true, "disk is replaced" },
+			[]string{"gw-1 runs, and its registration gw-1 is in maintenance: disk is replaced"},
+		},
+		"a quiesced node": {
+			func(p *patient) { p.inactive["gw-1"], p.unfit["gw-1"] = "quiesced (mode QUIESCED)", "no port answers" },
+			[]string{"mends: gw-1 is not active: quiesced"},
+		},
+		"a node that is not healthy": {
+			func(p *patient) { p.unfit["gw-1"] = "health 503" },
+			[]string{"mends: gw-1 runs and is not healthy: health 503"},
+		},
 		"a new container that never started": {func(p *patient) {
 			p.containers = append(p.containers, docker.Found{Name: "gw-1.9999", Status: "created", Rollout: "9999", Replaces: "gw-1"})
 		}, []string{"mends: gw-1.9999 was made by rollout 9999 and never started"}},
@@ -70,14 +80,20 @@ func TestDoctorTellsWhatDoesNotFit(t *testing.T) {
 			p.containers[0] = docker.Found{Name: "gw-1", Status: "exited", ExitCode: 137}
 			p.registrations[0].Passing = false
 		}, []string{"gw-1 is registered (gw-1 of service api) and does not run", "gw-1 does not run (exited, exit code 137)"}},
-		"an old and a new container side by side": {func(p *patient) { p.containers[1].Replaces = "gw-1" },
-			[]string{"gw-1 runs beside gw-2.7f3a, which was made to replace it"}},
-		"a container without an address": {func(p *patient) {
-			p.containers[0].Place, p.containers[0].Lost, p.registrations = cutover.Place{}, "no address on network x", p.registrations[1:]
+		"an old and a new container side by side": {
+			func(p *patient) { p.containers[1].Replaces = "gw-1" },
+			[]string{"gw-1 runs beside gw-2.7f3a, which was made to replace it"},
 		},
-			[]string{"gw-1 runs and can't be reached: no address"}},
-		"a restart policy that was taken away": {func(p *patient) { p.containers[0].Restart.Name = "no"; p.containers[1].Restart.Name = "always" },
-			[]string{"mends: gw-1 is not restarted by Docker"}},
+		"a container without an address": {
+			func(p *patient) {
+				p.containers[0].Place, p.containers[0].Lost, p.registrations = cutover.Place{}, "no address on network x", p.registrations[1:]
+			},
+			[]string{"gw-1 runs and can't be reached: no address"},
+		},
+		"a restart policy that was taken away": {
+			func(p *patient) { p.containers[0].Restart.Name = "no"; p.containers[1].Restart.Name = "always" },
+			[]string{"mends: gw-1 is not restarted by Docker"},
+		},
 		"a helper": {func(p *patient) { p.helpers = []string{"brave_bell"} }, []string{"mends: helper container brave_bell"}},
 		"a rollout that runs": {func(p *patient) {
 			p.registrations, p.holder = nil, &cutover.Holder{Who: "ops"}

@@ -44,7 +44,7 @@ func TestAdminPortsThatMisbehave(t *testing.T) {
 			tick := time.NewTicker(20 * time.Millisecond)
 			defer tick.Stop()
 			for r.Context().Err() == nil {
-				w.Write([]byte("{")) //nolint:errcheck // it is cut off
+				w.Write([]byte("{"))
 				w.(http.Flusher).Flush()
 				<-tick.C
 			}
@@ -53,7 +53,7 @@ func TestAdminPortsThatMisbehave(t *testing.T) {
 		"has endless headers": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Long", strings.Repeat("x", 1<<20))
 		},
-		"is not JSON": func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("\x00\x1b[2J<html>")) }, //nolint:errcheck // it is short
+		"is not JSON": func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("\x00\x1b[2J<html>")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(answer)

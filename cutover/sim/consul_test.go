@@ -25,7 +25,7 @@ type reg struct {
 	passing     bool
 }
 
-var errNoConsul = errors.New("Consul: connection refused")
+var errNoConsul = errors.New("connection to Consul refused")
 
 func (c *consul) find(id string) *reg {
 	if i := slices.IndexFunc(c.regs, func(r *reg) bool { return r.id == id }); i >= 0 {

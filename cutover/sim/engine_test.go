@@ -182,7 +182,7 @@ func (c *container) crash(why string) {
 	if c.policy {
 		c.returning = true
 		c.after(c.between(100*time.Millisecond, 3*time.Second), func() {
-			if c.returning && c.container(c.name) == c && c.engine.up {
+			if c.returning && c.container(c.name) == c && c.up {
 				c.start()
 				c.changed = true
 			}
@@ -194,7 +194,7 @@ func (c *container) remove() error {
 	if c.running || c.returning {
 		return fmt.Errorf("remove %s: it is running: stop it first", c.name)
 	}
-	delete(c.engine.containers, c.name)
+	delete(c.containers, c.name)
 	return nil
 }
 

@@ -70,8 +70,8 @@ var faults = []func(*world){
 		w.after(w.between(0, 20*time.Second), func() { c.inLife(life, func() { c.ready = !c.ending; w.say("%s is well", c.name) }) })
 	},
 	func(w *world) {
-		if c := w.anything(); c != nil && c.engine.up && w.strikes("engine restarted", 0.4) {
-			c.engine.restart(w.between(time.Second, 10*time.Second))
+		if c := w.anything(); c != nil && c.up && w.strikes("engine restarted", 0.4) {
+			c.restart(w.between(time.Second, 10*time.Second))
 		}
 	},
 	func(w *world) {

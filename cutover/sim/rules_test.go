@@ -57,7 +57,7 @@ func (w *world) checkRoutes(b *balancer) {
 				if !k.old {
 					serving[c.name] = true
 				}
-			case !w.fell[s.at] && !(k.old && c.mayBeCut()):
+			case !w.fell[s.at] && (!k.old || !c.mayBeCut()):
 				w.breaks("%s can send requests to %s at %s, which does not answer there", b.name, c.name, s.at.Addr())
 			}
 		}
@@ -143,7 +143,7 @@ func (c *container) stopped() {
 			s := k.server(c.at)
 			switch {
 			case s == nil || !b.up || !c.serves():
-			case k.reaches(s) && !(k.old && c.mayBeCut()):
+			case k.reaches(s) && (!k.old || !c.mayBeCut()):
 				c.breaks("%s is taken down while %s can send it requests", c.name, b.name)
 			case s.busy.After(time.Now()) && !c.mayBeCut():
 				c.breaks("%s is taken down with requests of %s in flight", c.name, b.name)

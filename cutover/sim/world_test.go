@@ -30,7 +30,6 @@ type world struct {
 	late      map[string][]*effect // requests that were given up and have not landed, by what they are for
 	procs     []*proc
 	plan      cutover.Plan
-	journal   cutover.Journal // as it ended
 
 	changed   bool      // since the rules were last checked
 	healed    bool      // no more faults

@@ -95,7 +95,7 @@ func (c *Consul) Acquire(ctx context.Context, serviceName string) (cutover.Sessi
 	if _, err := c.client.KV().Delete(k.ask(), c.write(ctx)); err != nil {
 		return nil, errors.Join(c.explain("remove an old request to "+serviceName, err), c.release(ctx, mine))
 	}
-	return newConsulSession(c, k, mine, began), nil
+	return newConsulSession(ctx, c, k, mine, began), nil
 }
 
 // owner is what is stored with the lock.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -103,31 +104,13 @@ func (s *consulSession) replaced(ctx context.Context, was stored) ([]byte, error
 	return pack(cutover.WithRecord(records, was.last.Record()))
 }
 
-// commit makes a transaction and returns the new index of the head.
+// commit makes a transaction and returns the new index of the head. It tries again while Consul does not tell.
 func (s *consulSession) commit(ctx context.Context, ops api.TxnOps, rev uint64) (uint64, error) {
-	doing := "save the journal of " + s.keys.service()
 	for {
-		ok, answer, _, err := s.consul.client.Txn().Txn(ops, read(ctx))
-		switch code := status(err); {
-		case err == nil && ok:
-			for _, result := range answer.Results {
-				if result.KV != nil && result.KV.Key == s.keys.head() {
-					return result.KV.ModifyIndex, nil
-				}
-			}
-			return 0, fmt.Errorf("%s at Consul %s: its answer does not have the key %s", doing, s.consul.address, s.keys.head())
-		case err == nil:
-			index, landed, lookErr := s.landed(ctx, rev)
-			if landed {
-				return index, nil
-			}
-			if lookErr == nil {
-				s.lose()
-				return 0, fmt.Errorf("%w (%s)", cutover.ErrLost, reasons(answer))
-			}
-			err = lookErr
-		case code >= 400 && code < 500:
-			return 0, s.consul.explain(doing, err)
+		index, err := s.try(ctx, ops, rev)
+		switch {
+		case err == nil, errors.Is(err, cutover.ErrLost), cutover.IsPermanent(err):
+			return index, err
 		}
 		select {
 		case <-s.lost:
@@ -135,9 +118,35 @@ func (s *consulSession) commit(ctx context.Context, ops api.TxnOps, rev uint64) 
 		default:
 		}
 		if !wait(ctx, renewAgain/2) {
-			return 0, s.consul.explain(doing, err)
+			return 0, err
 		}
 	}
+}
+
+// try makes a transaction once. ErrLost: Consul has refused it, and it is not an earlier try that has landed.
+func (s *consulSession) try(ctx context.Context, ops api.TxnOps, rev uint64) (uint64, error) {
+	doing := "save the journal of " + s.keys.service()
+	ok, answer, _, err := s.consul.client.Txn().Txn(ops, read(ctx))
+	if err != nil {
+		if code := status(err); code >= 400 && code < 500 {
+			err = cutover.Permanent(err)
+		}
+		return 0, s.consul.explain(doing, err)
+	}
+	if !ok {
+		index, landed, err := s.landed(ctx, rev)
+		if err != nil || landed {
+			return index, s.consul.explain(doing, err)
+		}
+		s.lose()
+		return 0, fmt.Errorf("%w (%s)", cutover.ErrLost, reasons(answer))
+	}
+	for _, result := range answer.Results {
+		if result.KV != nil && result.KV.Key == s.keys.head() {
+			return result.KV.ModifyIndex, nil
+		}
+	}
+	return 0, cutover.Permanent(fmt.Errorf("%s at Consul %s: its answer does not have the key %s", doing, s.consul.address, s.keys.head()))
 }
 
 // landed reports whether what is stored is what this session wanted to save: an earlier try whose answer was lost.

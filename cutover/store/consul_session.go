@@ -27,6 +27,7 @@ type consulSession struct {
 
 	lost     chan struct{}
 	loseOnce sync.Once
+	release  func() error // frees the lock
 	end      context.CancelFunc
 	ended    sync.WaitGroup
 
@@ -37,9 +38,15 @@ type consulSession struct {
 	stored *stored // as loaded or saved last; nil: not known
 }
 
-func newConsulSession(c *Consul, k keys, lock *api.KVPair, began time.Duration) *consulSession {
-	ctx, end := context.WithCancel(context.Background())
+// newConsulSession begins to renew and to watch; ctx gives values only: the session ends with Close.
+func newConsulSession(ctx context.Context, c *Consul, k keys, lock *api.KVPair, began time.Duration) *consulSession {
+	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
 	s := &consulSession{consul: c, keys: k, lock: lock, lost: make(chan struct{}), end: end, confirmed: began}
+	s.release = func() error {
+		ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), closeLimit, errUnreleased)
+		defer cancel()
+		return c.release(ctx, lock)
+	}
 	s.ended.Go(func() { s.renew(ctx) })
 	s.ended.Go(func() { s.watch(ctx) })
 	return s
@@ -142,9 +149,7 @@ func (s *consulSession) Asked() (cutover.Request, bool) {
 func (s *consulSession) Close() error {
 	s.end()
 	s.ended.Wait()
-	ctx, cancel := context.WithTimeoutCause(context.Background(), closeLimit, errUnreleased)
-	defer cancel()
-	return s.consul.release(ctx, s.lock)
+	return s.release()
 }
 
 // wait reports false when the context has ended first.

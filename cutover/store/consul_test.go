@@ -119,7 +119,7 @@ func TestConsulThatDoesNotAnswer(t *testing.T) {
 		t.Error("the lock is said to be lost; nobody has said so: Consul may come back with it")
 	default:
 	}
-	session.Close() //nolint:errcheck // there is nobody to release it
+	session.Close()
 }
 
 func clientOf(t *testing.T, agent *cutovertest.ConsulAgent, token string) *api.Client {

@@ -133,8 +133,8 @@ func (f *File) Past(_ context.Context, serviceName string) ([]cutover.Record, er
 }
 
 // remember adds a record. A crash between this and the journal's replacement remembers it twice: the second time wins.
-func (f *File) remember(serviceName string, record cutover.Record) error {
-	records, err := f.Past(context.Background(), serviceName)
+func (f *File) remember(ctx context.Context, serviceName string, record cutover.Record) error {
+	records, err := f.Past(ctx, serviceName)
 	if err != nil {
 		return err
 	}

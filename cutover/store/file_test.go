@@ -14,7 +14,7 @@ import (
 func TestFileKeepsTheContract(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "state")
 	cutovertest.Store(t,
-		func(t *testing.T) cutover.Store { return store.NewFile(folder) },
+		func(*testing.T) cutover.Store { return store.NewFile(folder) },
 		func(t *testing.T, serviceName string) {
 			if err := os.Remove(filepath.Join(folder, serviceName+".lock")); err != nil {
 				t.Fatal(err)

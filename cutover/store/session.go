@@ -51,7 +51,7 @@ func (s *fileSession) Save(ctx context.Context, journal *cutover.Journal) error 
 		return cutover.ErrLost
 	}
 	if was := s.last; was != nil && journal.Rev == 0 {
-		if err := s.file.remember(s.service, was.Record()); err != nil {
+		if err := s.file.remember(ctx, s.service, was.Record()); err != nil {
 			return err
 		}
 	}
