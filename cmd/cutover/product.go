@@ -115,9 +115,6 @@ func (s *site) seenByDriver() driver.Containers {
 			}
 			return s.session.last.QuiesceBegan(target)
 		},
-		Inherited: func(target string) bool {
-			return s.session == nil || !s.session.inherited.QuiescedAt(target).IsZero()
-		},
 		Turned: func() string {
 			if s.session == nil {
 				return ""

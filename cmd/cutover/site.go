@@ -218,7 +218,7 @@ func services(members []config.Member) []lb.Service {
 
 // begin binds the adapters to a plan: from here on they can move things.
 func (s *site) begin(plan cutover.Plan, session *remembering) {
-	s.plan, s.session, session.inherited = plan, session, session.last
+	s.plan, s.session = plan, session
 	s.docker.Rollout = plan.Spec.Rollout
 	s.containers = docker.NewContainers(s.fleet.For(s.docker), plan,
 		func(target string) time.Time { return session.last.StopAskedAt(target) }, time.Now)
@@ -231,9 +231,8 @@ func (s *site) begin(plan cutover.Plan, session *remembering) {
 // remembering is a session that knows what it saved last, and that asks to go back when the probe has lost a request.
 type remembering struct {
 	cutover.Session
-	last      cutover.Journal
-	inherited cutover.Journal                // what was last when it began
-	lost      func() (why string, lost bool) // may be nil
+	last cutover.Journal
+	lost func() (why string, lost bool) // may be nil
 }
 
 // Asked is the operator's request, or the probe's.

@@ -13,8 +13,6 @@ import (
 type gateways struct {
 	*proc
 	containers *containers
-	inherited  cutover.Journal // as the process found it
-	sent       map[string]bool // whom the process has asked to quiesce
 }
 
 // speak asks the gateway in a container for something; what is under way dies with its life.
@@ -43,13 +41,9 @@ func (g *gateways) Set(ctx context.Context, target string, want cutover.State) e
 	case (want == cutover.Quiesced || c.fresh) && !c.running:
 		return errors.New("it does not run") // a new one never comes back from a higher rung
 	case want == cutover.Quiesced:
-		g.sent[target] = true
 		return g.speak(ctx, c, "quiesces", (*container).quiesce)
 	}
 	since := g.session.last.QuiescedAt(target)
-	if c.running && !g.sent[target] && g.inherited.QuiescedAt(target).IsZero() {
-		since = time.Time{}
-	}
 	switch {
 	case !c.running, !since.IsZero() && !lives(c, since):
 		return g.containers.renew(ctx, c, since)

@@ -66,7 +66,7 @@ func (p *proc) program(verb string) string {
 		Clock: p, Emit: p.emit, Poll: poll, Limit: p.limit, Look: p.look, Interrupts: func() int { return p.signals },
 		Resources: map[cutover.Kind]cutover.Resource{
 			cutover.Container: watched{boxes, p}, cutover.Member: watched{members, p},
-			cutover.Workload: watched{&gateways{proc: p, containers: boxes, inherited: *journal, sent: map[string]bool{}}, p}, cutover.Consumers: watched{consumption{p, boxes}, p},
+			cutover.Workload: watched{&gateways{p, boxes}, p}, cutover.Consumers: watched{consumption{p, boxes}, p},
 		},
 	}
 	p.journal = runner.Run(context.Background(), session, *journal)
