@@ -170,7 +170,8 @@ func (m *Members) serve(ctx context.Context, target string, members []member) er
 	})
 }
 
-// remove deregisters through the owning agent, from maintenance only.
+// remove deregisters through the owning agent, from maintenance only. What is not registered is deregistered too: an
+// earlier request to register it may have been given up and still be on its way, and only a later request wins over it.
 func (m *Members) remove(ctx context.Context, target string, members []member) error {
 	for _, one := range members {
 		for _, r := range one.regs {
@@ -187,7 +188,7 @@ func (m *Members) remove(ctx context.Context, target string, members []member) e
 	}
 	intent := m.cfg.Agent(target)
 	for _, one := range members {
-		for _, r := range one.regs {
+		for _, r := range slices.Concat(one.regs, one.missing()) {
 			if err := intent.Deregister(ctx, r.ID); err != nil {
 				return fmt.Errorf("deregister %s: %w", r.ID, err)
 			}
