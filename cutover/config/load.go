@@ -15,8 +15,11 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// largestFile bounds what is read, so that no input can exhaust the memory.
-const largestFile = 1 << 20
+// What is read is bounded, so that no input can exhaust the memory, or the patience of the YAML library.
+const (
+	largestFile = 128 << 10
+	deepest     = 50 // brackets that are open at a time
+)
 
 // Load reads and checks a configuration file and fills in the defaults. Every error names the file, and where there
 // is one the line and the key.
@@ -48,6 +51,9 @@ func parse(path, folder string, data []byte) (_ Config, err error) {
 			err = fmt.Errorf("%s: this is not YAML that can be read (%v): compare it with the README's", path, fell)
 		}
 	}()
+	if line, deep := tooDeep(data); deep {
+		return Config{}, fmt.Errorf("%s:%d: more than %d brackets or lists are open: nothing in a configuration is that deep", path, line, deepest)
+	}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return Config{}, explain(path, err)
@@ -62,6 +68,29 @@ func parse(path, folder string, data []byte) (_ Config, err error) {
 	c.Folder = folder
 	c = c.withDefaults()
 	return c, located(path, file, c.problems())
+}
+
+// tooDeep finds the line where too many brackets are open, or too many lists begin. It takes those in texts for such too.
+func tooDeep(data []byte) (line int, deep bool) {
+	line = 1
+	open, items := 0, 0
+	for at := range data {
+		switch data[at] {
+		case '-':
+			items++
+		case '[', '{':
+			open++
+		case ']', '}':
+			open = max(open-1, 0)
+		case '\n':
+			line++
+			items = 0
+		}
+		if open > deepest || items > 2*deepest {
+			return line, true
+		}
+	}
+	return 0, false
 }
 
 // explain puts an error of the YAML library in one line: file, line, and for an unknown key the nearest known one.
