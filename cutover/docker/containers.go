@@ -55,6 +55,9 @@ func (r *Containers) Set(ctx context.Context, target string, want cutover.State)
 	}
 	switch want {
 	case cutover.Healthy:
+		if r.started[target] && r.plan.Old(target) != "" && !c.State.Running && !c.State.Restarting {
+			return nil // it has ended, which the next look tells: started again, a bad image could pass for a good one
+		}
 		if err := r.renew(ctx, c, r.asked(target)); err != nil {
 			return err
 		}
@@ -104,6 +107,9 @@ func (r *Containers) Observe(ctx context.Context, target string) (cutover.Observ
 		seen.Detail = "its log and containers.keep are being exported"
 	case seen.State == cutover.Stopped && r.empty(c):
 		seen.State, seen.Detail = "", "containers.carry has not been copied yet"
+	}
+	if seen.State == cutover.Stopped && r.plan.Old(target) != "" && c.RestartCount > 0 {
+		seen.Warning = strings.TrimPrefix(seen.Warning+fmt.Sprintf("; Docker has restarted it %d times: what it held in memory when it ended may be lost", c.RestartCount), "; ")
 	}
 	return seen, nil
 }

@@ -64,6 +64,9 @@ func (r *containers) Set(ctx context.Context, target string, want cutover.State)
 	}
 	switch want {
 	case cutover.Healthy:
+		if r.started[target] && c.fresh && !c.running && !c.returning {
+			return nil // the next look tells
+		}
 		return r.renew(ctx, c, r.session.last.StopAskedAt(target))
 	case cutover.Stopped:
 		if c.running || c.returning {
