@@ -44,11 +44,34 @@ func (s *stack) traffic() *traffic {
 // end stops the workload and asserts that nothing of it was lost.
 func (t *traffic) end() load.Summary {
 	t.s.Helper()
-	t.stop()
-	summary := <-t.done
+	summary := t.ends()
 	if summary.Lost != 0 {
 		t.s.Errorf("%d of %d requests lost: %+v", summary.Lost, summary.Requests, summary.FirstLosses)
 	}
+	return summary
+}
+
+// endAround stops the workload and asserts that requests were lost only while a container that served was found to be dead.
+func (t *traffic) endAround(died time.Time) {
+	t.s.Helper()
+	t.endBetween(died, died.Add(5*time.Second))
+}
+
+// endBetween stops the workload and asserts that what was lost failed between two moments.
+func (t *traffic) endBetween(from, to time.Time) {
+	t.s.Helper()
+	for _, loss := range t.ends().FirstLosses {
+		failed := loss.At.Add(time.Duration(loss.AfterMS * float64(time.Millisecond)))
+		if failed.Before(from) || failed.After(to) {
+			t.s.Errorf("lost %s after containers began to die: %+v", failed.Sub(from), loss)
+		}
+	}
+}
+
+func (t *traffic) ends() load.Summary {
+	t.s.Helper()
+	t.stop()
+	summary := <-t.done
 	t.s.Logf("workload: %d requests, %d lost, %d resets of idle connections, p50 %.1f ms, p99 %.1f ms, max %.1f ms, versions %v",
 		summary.Requests, summary.Lost, summary.Resets, summary.P50MS, summary.P99MS, summary.MaxMS, summary.Versions)
 	return summary
