@@ -123,6 +123,21 @@ func Store(t *testing.T, open func(t *testing.T) cutover.Store, breakLock func(t
 		}
 		next.Close() //nolint:errcheck // there is nothing left to release
 	})
+	t.Run("the journal of a newer version is refused", func(t *testing.T) {
+		newer := sampleJournal()
+		newer.Version = cutover.JournalVersion + 1
+		session := acquire(t, second, "newer")
+		defer session.Close() //nolint:errcheck // the test has ended
+		if err := session.Save(t.Context(), &newer); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := first.Peek(t.Context(), "newer"); err == nil || !strings.Contains(err.Error(), "newer cutover") {
+			t.Errorf("peek: %v", err)
+		}
+		if _, err := session.Load(t.Context()); err == nil || !strings.Contains(err.Error(), "newer cutover") {
+			t.Errorf("load: %v", err)
+		}
+	})
 	t.Run("a thousand containers", func(t *testing.T) { thousand(t, open(t)) })
 }
 

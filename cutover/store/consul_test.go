@@ -36,7 +36,7 @@ func TestConsulWithTheLeastPolicy(t *testing.T) {
 	agent := cutovertest.Consul(t, `acl { enabled = true default_policy = "deny" tokens { initial_management = "`+managementToken+`" agent = "`+managementToken+`" } }`)
 	manager := clientOf(t, agent, managementToken)
 	var policies []*api.ACLLink
-	for _, serviceName := range []string{"api-gateway", "billing", "thousand"} { // those of the contract
+	for _, serviceName := range []string{"api-gateway", "billing", "newer", "thousand"} { // those of the contract
 		if _, _, err := manager.ACL().PolicyCreate(&api.ACLPolicy{Name: serviceName, Rules: cutovertest.LeastPolicy(t, serviceName)}, nil); err != nil {
 			t.Fatal(err)
 		}
