@@ -42,7 +42,7 @@ func (s *stack) newDiesStarting() {
 	before, began := s.ids(), time.Now()
 	load := s.traffic()
 	run := s.begin("apply", "--yes", "--report", "report.json")
-	name := s.awaitSuccessor(run, 0, cutover.Container, cutover.Healthy)
+	name := s.awaitSuccessor(0, cutover.Container, cutover.Healthy)
 	s.await(10*time.Second, name+" to be started", func() bool { return slices.Contains(s.changes(began), "start "+name) })
 	s.dies(name)
 	got := s.finish(run)
@@ -54,7 +54,7 @@ func (s *stack) newDiesJoining() {
 	before := s.ids()
 	load := s.traffic()
 	run := s.begin("apply", "--yes", "--report", "report.json")
-	name := s.awaitSuccessor(run, 0, cutover.Member, cutover.Serving)
+	name := s.awaitSuccessor(0, cutover.Member, cutover.Serving)
 	died := s.dies(name)
 	got := s.finish(run)
 	load.endAround(died)
@@ -66,7 +66,7 @@ func (s *stack) newDiesInTheSoak() {
 	before := s.ids()
 	load := s.traffic()
 	run := s.begin("apply", "--yes", "--report", "report.json")
-	name := s.awaitSoak(run)
+	name := s.awaitSoak()
 	died := s.dies(name)
 	got := s.finish(run)
 	load.endAround(died)
@@ -78,7 +78,7 @@ func (s *stack) newIsOutOfMemory() {
 	before := s.ids()
 	load := s.traffic()
 	run := s.begin("apply", "--yes", "--report", "report.json")
-	name := s.awaitSuccessor(run, 0, cutover.Member, cutover.Serving)
+	name := s.awaitSuccessor(0, cutover.Member, cutover.Serving)
 	began, enough := time.Now(), s.allocates(name)
 	got := s.finish(run)
 	enough()
@@ -133,9 +133,9 @@ func (s *stack) dies(name string) (at time.Time) {
 }
 
 // awaitSuccessor waits until a node's successor is on its way to a state, and names it.
-func (s *stack) awaitSuccessor(run *running, node int, kind cutover.Kind, to cutover.State) (name string) {
+func (s *stack) awaitSuccessor(node int, kind cutover.Kind, to cutover.State) (name string) {
 	s.Helper()
-	s.await(time.Minute, fmt.Sprintf("the successor of node %d on its way to %s\n%s", node+1, to, run.stdout.String()), func() bool {
+	s.await(time.Minute, fmt.Sprintf("the successor of node %d on its way to be %s", node+1, to), func() bool {
 		j := s.journal()
 		name = successor(s.fleet[node], j.Plan.Spec.Rollout)
 		return inFlight(j, kind, name) && j.History[len(j.History)-1].Step.To == to
@@ -144,7 +144,7 @@ func (s *stack) awaitSuccessor(run *running, node int, kind cutover.Kind, to cut
 }
 
 // awaitSoak waits until the whole new fleet is watched, and names its first container.
-func (s *stack) awaitSoak(run *running) (name string) {
+func (s *stack) awaitSoak() (name string) {
 	s.Helper()
 	s.await(2*time.Minute, "the soak", func() bool {
 		j := s.journal()
