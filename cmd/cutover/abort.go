@@ -19,7 +19,9 @@ func newAbort(o *options) *cobra.Command {
 				return err
 			}
 			request := cutover.Request{What: cutover.RequestAbort, Who: whoAmI(), At: time.Now()}
-			err = s.store.Ask(cmd.Context(), s.config.Service, request)
+			ctx, cancel := within(cmd.Context(), "leaving the request")
+			defer cancel()
+			err = s.store.Ask(ctx, s.config.Service, request)
 			if errors.Is(err, cutover.ErrNobody) {
 				return fmt.Errorf("%w: go back from an unfinished one with cutover rollback", err)
 			}

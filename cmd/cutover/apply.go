@@ -81,13 +81,15 @@ func leftOut(plan cutover.Plan) []string {
 // forgetting is what an operator does with the journal of a fleet that was taken over by hand.
 func (r *rollout) forgetting() string {
 	if r.config.StateInConsul() {
-		return "remove its journal with consul kv delete -recurse cutover/" + r.config.Service + "/"
+		return "remove its journal with consul kv delete cutover/" + r.config.Service + "/head"
 	}
 	return "move its journal in " + r.config.StateFolder() + " away"
 }
 
 // nothingOpen refuses to begin while an earlier rollout is unfinished.
 func (r *rollout) nothingOpen(ctx context.Context, session cutover.Session) error {
+	ctx, cancel := within(ctx, "reading the journal")
+	defer cancel()
 	earlier, err := session.Load(ctx)
 	if err != nil {
 		return err

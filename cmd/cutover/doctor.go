@@ -29,6 +29,7 @@ func newDoctor(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&fix, "fix", false, "mend what is safe")
+	cmd.Flags().StringSliceVar(&o.without, "without", nil, "do not ask a load balancer, by name")
 	cmd.Flags().DurationVar(&o.wait, "wait", 0, "with --fix: wait for the lock, for so long at most")
 	return cmd
 }
@@ -64,24 +65,22 @@ func doctor(cmd *cobra.Command, o options, fix bool) error {
 		return err
 	}
 	symptoms := p.diagnose()
-	if fix && p.open() == nil {
-		if err := confirmMending(ctx, r, symptoms); err != nil {
-			return err
-		}
-		if symptoms, err = r.mendAll(ctx, session, p, symptoms); err != nil {
+	if fix && slices.ContainsFunc(symptoms, symptom.mendable) {
+		if symptoms, err = r.mendAfterAsking(ctx, session, p, symptoms); err != nil {
 			return err
 		}
 	}
 	if err := s.printSymptoms(cmd, o, symptoms); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(symptoms, func(s symptom) bool { return !s.Fixed }) {
+	if slices.ContainsFunc(symptoms, func(s symptom) bool { return !s.Fixed && (!fix || s.mendable()) }) {
 		return &endedError{cutover.Refused}
 	}
 	return nil
 }
 
-func confirmMending(ctx context.Context, r *rollout, symptoms []symptom) error {
+// mendAfterAsking mends what is found again after the question was answered: that may have taken an hour.
+func (r *rollout) mendAfterAsking(ctx context.Context, session cutover.Session, p *patient, symptoms []symptom) ([]symptom, error) {
 	n := 0
 	for _, one := range symptoms {
 		if one.mendable() {
@@ -89,10 +88,23 @@ func confirmMending(ctx context.Context, r *rollout, symptoms []symptom) error {
 			fmt.Fprintf(r.people(), "to mend: %s\n", report.Printable(one.What))
 		}
 	}
-	if n == 0 {
-		return nil
+	if err := confirm(ctx, r.cmd, r.options, fmt.Sprintf("Mend these %d?", n)); err != nil {
+		return nil, err
 	}
-	return confirm(ctx, r.cmd, r.options, fmt.Sprintf("Mend these %d?", n))
+	if !r.options.yes {
+		var err error
+		if p, err = r.examine(ctx, true); err != nil {
+			return nil, err
+		}
+		shown := symptoms
+		symptoms = p.diagnose()
+		for i := range symptoms {
+			if !slices.ContainsFunc(shown, func(s symptom) bool { return s.What == symptoms[i].What }) {
+				symptoms[i].mend, symptoms[i].node = nil, "" // nobody was asked about it
+			}
+		}
+	}
+	return r.mendAll(ctx, session, p, symptoms)
 }
 
 func (s *site) printSymptoms(cmd *cobra.Command, o options, symptoms []symptom) error {
@@ -132,15 +144,16 @@ func (r *rollout) mendAll(ctx context.Context, session cutover.Session, p *patie
 		if one.mend == nil {
 			continue
 		}
-		limited, cancel := within(ctx, "mending: "+one.What)
-		err := one.mend(limited, r.site)
-		cancel()
+		err := r.mendOne(ctx, session, *one)
 		if one.Fixed = err == nil; err != nil {
 			one.Remedy = fmt.Sprintf("it could not be mended: %v; by hand: %s", err, one.Remedy)
 		}
 	}
 	if len(nodes) == 0 {
 		return symptoms, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return symptoms, context.Cause(ctx)
 	}
 	revived, err := r.revive(ctx, session, p, nodes)
 	for i := range symptoms {
@@ -149,4 +162,20 @@ func (r *rollout) mendAll(ctx context.Context, session cutover.Session, p *patie
 		}
 	}
 	return symptoms, err
+}
+
+// mendOne makes the request of one symptom, for as long as the lock is certainly held.
+func (r *rollout) mendOne(ctx context.Context, session cutover.Session, one symptom) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	left := session.Left()
+	if left <= 0 {
+		return cutover.ErrLost
+	}
+	ctx, cancel := within(ctx, "mending: "+one.What)
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, left)
+	defer cancel()
+	return one.mend(ctx, r.site)
 }

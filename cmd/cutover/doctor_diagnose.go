@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -71,7 +72,11 @@ func (p *patient) owner(r lb.Registration) *docker.Found {
 // leadsTo reports whether a registration leads to where a container is now.
 func (p *patient) leadsTo(r lb.Registration, c docker.Found) bool {
 	i := slices.IndexFunc(p.members, func(s lb.Service) bool { return s.Name == r.Service })
-	return i >= 0 && c.Running() && r.Address == c.Place.Address && r.Port == c.Place.Port(p.members[i].Port)
+	if i < 0 || !c.Running() {
+		return false
+	}
+	at := lb.Registration{Address: c.Place.Address, Port: c.Place.Port(p.members[i].Port)}.Endpoint()
+	return at.IsValid() && r.Endpoint() == at
 }
 
 // belonging are the registrations of a container.
@@ -85,7 +90,37 @@ func (p *patient) belonging(name string) []lb.Registration {
 	return mine
 }
 
-// strayRegistrations are those that no running container belongs to.
+// remembered are the registrations that a container shall have: its own, and for a service of which it has none those that
+// the last journal knows of it, or of the container that it replaced.
+func (p *patient) remembered(name string) []lb.Registration {
+	mine := p.belonging(name)
+	if p.journal == nil {
+		return mine
+	}
+	known := func(from, as string) {
+		node, ok := p.journal.Plan.Node(from)
+		if !ok {
+			return
+		}
+		for _, r := range registrationsOf(node) {
+			if slices.ContainsFunc(mine, func(m lb.Registration) bool { return m.Service == r.Service }) {
+				continue
+			}
+			if as != from {
+				r.ID = r.Service + "-" + as
+			}
+			mine = append(mine, r)
+		}
+	}
+	known(name, name)
+	if old := p.journal.Plan.Old(name); old != "" {
+		known(old, name)
+	}
+	return mine
+}
+
+// strayRegistrations are those that no running container belongs to. Only what a rollout has made is deregistered: another
+// fleet may have members of the same service.
 func (p *patient) strayRegistrations() (found []symptom) {
 	for _, r := range p.registrations {
 		owner := p.owner(r)
@@ -94,21 +129,33 @@ func (p *patient) strayRegistrations() (found []symptom) {
 		}
 		one := symptom{
 			What:   fmt.Sprintf("registration %s of service %s leads to %s:%d, and no container of the fleet is there", r.ID, r.Service, r.Address, r.Port),
-			Remedy: fmt.Sprintf("consul services deregister -id=%s", r.ID),
+			Remedy: fmt.Sprintf("consul services deregister -id=%s, unless it is another fleet's", r.ID),
 		}
 		if owner != nil {
 			one.What = fmt.Sprintf("%s is registered (%s of service %s) and does not run: %s", owner.Name, r.ID, r.Service, owner.Status)
 			one.Remedy = fmt.Sprintf("docker start %s, or consul services deregister -id=%s", owner.Name, r.ID)
 		}
 		switch {
-		case r.Passing && !r.Maintenance:
+		case r.Passing:
 			one.What += "; yet something passes its check there"
-		case owner == nil:
+		case owner == nil && !keptOut(r) && p.madeByRollout(r):
 			one.mend = func(ctx context.Context, s *site) error { return s.consul.Deregister(ctx, r.ID) }
 		}
 		found = append(found, one)
 	}
 	return found
+}
+
+// keptOut reports whether somebody, not a rollout, keeps a registration in maintenance, by itself or by its whole node.
+func keptOut(r lb.Registration) bool { return r.Maintenance && r.Reason != lb.Reason }
+
+// rolledOut is the name of a container that a rollout has made, as the end of a registration's id.
+var rolledOut = regexp.MustCompile(`.\.[0-9a-f]{4}$`)
+
+// madeByRollout reports whether an id is one that a rollout gives: the service and the name of a new container.
+func (p *patient) madeByRollout(r lb.Registration) bool {
+	name, is := strings.CutPrefix(r.ID, r.Service+"-")
+	return is && rolledOut.MatchString(name)
 }
 
 // restingContainers are those that do not run.
@@ -163,45 +210,62 @@ func (p *patient) runningContainer(c docker.Found) (found []symptom) {
 			Remedy: fmt.Sprintf("keep one: take the other out of Consul, docker stop --time 90 and docker rm it (%s)", p.of(c.Name, successor)),
 		}}
 	}
-	byHand := fmt.Sprintf("docker restart %s, and register it where it is then", c.Name)
+	mine := p.belonging(c.Name)
+	if i := slices.IndexFunc(mine, keptOut); i >= 0 { // whatever else there is: somebody wants it out
+		r := mine[i]
+		return []symptom{{
+			What:   fmt.Sprintf("%s runs, and its registration %s is in maintenance: %s", c.Name, r.ID, strings.TrimSpace(r.Reason+" "+firstLine(r.CheckOutput))),
+			Remedy: "somebody has switched that on: if it is over, consul maint -disable -service=" + r.ID + ", and ask again",
+		}}
+	}
 	if why := p.unfit[c.Name]; why != "" && p.inactive[c.Name] == "" {
 		return []symptom{{What: fmt.Sprintf("%s runs and is not healthy: %s", c.Name, why), Remedy: "wait for it (--fix does, for strategy.timeouts.start); docker logs " + c.Name, node: c.Name}}
 	}
 	if why := p.inactive[c.Name]; why != "" {
-		found = append(found, symptom{What: fmt.Sprintf("%s is not active: %s", c.Name, why), Remedy: byHand, node: c.Name})
+		found = append(found, symptom{
+			What: fmt.Sprintf("%s is not active: %s", c.Name, why), node: c.Name,
+			Remedy: fmt.Sprintf("docker restart %s, and register it where it is then", c.Name),
+		})
 	}
 	found = append(found, p.restartPolicy(c)...)
-	mine := p.belonging(c.Name)
 	for _, service := range p.members {
-		i := slices.IndexFunc(mine, func(r lb.Registration) bool { return r.Service == service.Name })
-		at := fmt.Sprintf("%s:%d", c.Place.Address, c.Place.Port(service.Port))
+		found = append(found, p.membership(c, service, mine)...)
+	}
+	return found
+}
+
+// membership is what keeps a healthy container from serving as one service.
+func (p *patient) membership(c docker.Found, service lb.Service, mine []lb.Registration) (found []symptom) {
+	registered := false
+	at := fmt.Sprintf("%s:%d", c.Place.Address, c.Place.Port(service.Port))
+	for _, r := range mine {
+		if r.Service != service.Name {
+			continue
+		}
+		registered = true
 		switch {
-		case i < 0:
+		case !p.leadsTo(r, c):
 			found = append(found, symptom{
-				What:   fmt.Sprintf("%s runs at %s and is not registered as %s", c.Name, at, service.Name),
-				Remedy: "register it in Consul, or stop it if it is not of the fleet any more", node: c.Name,
-			})
-		case !p.leadsTo(mine[i], c):
-			found = append(found, symptom{
-				What:   fmt.Sprintf("%s runs at %s, and its registration %s leads to %s:%d", c.Name, at, mine[i].ID, mine[i].Address, mine[i].Port),
+				What:   fmt.Sprintf("%s runs at %s, and its registration %s leads to %s:%d", c.Name, at, r.ID, r.Address, r.Port),
 				Remedy: "register it anew in Consul, with its present address", node: c.Name,
 			})
-		case mine[i].Maintenance && mine[i].Reason == lb.Reason:
+		case r.Maintenance:
 			found = append(found, symptom{
-				What:   fmt.Sprintf("%s runs, and a rollout has left its registration %s in maintenance", c.Name, mine[i].ID),
-				Remedy: "consul maint -disable -service=" + mine[i].ID, node: c.Name,
+				What:   fmt.Sprintf("%s runs, and a rollout has left its registration %s in maintenance", c.Name, r.ID),
+				Remedy: "consul maint -disable -service=" + r.ID, node: c.Name,
 			})
-		case mine[i].Maintenance:
+		case !r.Passing:
 			found = append(found, symptom{
-				What:   fmt.Sprintf("%s runs, and its registration %s is in maintenance: %s", c.Name, mine[i].ID, strings.TrimSpace(mine[i].Reason+" "+mine[i].CheckOutput)),
-				Remedy: "somebody has switched that on: if it is over, consul maint -disable -service=" + mine[i].ID,
-			})
-		case !mine[i].Passing:
-			found = append(found, symptom{
-				What:   fmt.Sprintf("%s runs, and Consul's check of %s does not pass: %s", c.Name, mine[i].ID, firstLine(mine[i].CheckOutput)),
+				What:   fmt.Sprintf("%s runs, and Consul's check of %s does not pass: %s", c.Name, r.ID, firstLine(r.CheckOutput)),
 				Remedy: "make the check pass from where the Consul agent is, or correct members[].check (--fix waits for it, for strategy.timeouts.join)", node: c.Name,
 			})
 		}
+	}
+	if !registered {
+		found = append(found, symptom{
+			What:   fmt.Sprintf("%s runs at %s and is not registered as %s", c.Name, at, service.Name),
+			Remedy: "register it in Consul, or stop it if it is not of the fleet any more", node: c.Name,
+		})
 	}
 	return found
 }

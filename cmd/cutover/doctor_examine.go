@@ -98,19 +98,14 @@ func (s *site) examineProducts(ctx context.Context, p *patient) {
 			switch {
 			case err != nil:
 				p.unfit[c.Name] = err.Error()
+			case seen.State == "": // it may be starting
+				p.unfit[c.Name] = seen.Detail
 			case seen.State != cutover.Active:
-				p.inactive[c.Name] = fmt.Sprintf("%s (%s)", orUnknown(seen.State), seen.Detail)
+				p.inactive[c.Name] = fmt.Sprintf("%s (%s)", seen.State, seen.Detail)
 			}
 		}
 		cancel()
 	}
-}
-
-func orUnknown(state cutover.State) cutover.State {
-	if state == "" {
-		return "between two states"
-	}
-	return state
 }
 
 // unnamed are what killed builds have left over.

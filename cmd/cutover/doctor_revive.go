@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cutover/cutover/cutover"
@@ -22,7 +23,7 @@ func (r *rollout) revive(ctx context.Context, session cutover.Session, p *patien
 		return nil, err
 	}
 	for i := range nodes {
-		if nodes[i].Facts[cutover.Member], err = json.Marshal(p.belonging(nodes[i].Name)); err != nil {
+		if nodes[i].Facts[cutover.Member], err = json.Marshal(p.remembered(nodes[i].Name)); err != nil {
 			return nil, err
 		}
 	}
@@ -30,9 +31,18 @@ func (r *rollout) revive(ctx context.Context, session cutover.Session, p *patien
 	plan := cutover.Plan{Spec: r.spec(newRolloutID(), cutover.Image{}, world, r.options.without), World: world}
 	signals := watchSignals(r.wake)
 	defer signals.stop()
+	slices.SortStableFunc(names, func(a, b string) int { return len(p.unfit[a]) - len(p.unfit[b]) }) // those that are well need not wait for the others
 	for _, name := range names {
+		if r.isKeptOut(ctx, p, name) {
+			fmt.Fprintf(r.people(), "%s has been put into maintenance meanwhile: it is left alone\n", name)
+			continue
+		}
 		plan.Steps = revival(name, plan.Spec.Budgets, p.inactive[name] != "")
 		journal := cutover.NewJournal(plan, time.Now())
+		if p.inactive[name] != "" { // its present life is over: only a restart gets it back to work
+			quiesced := cutover.Step{Kind: cutover.Workload, Targets: []string{name}, To: cutover.Quiesced}
+			journal.History = []cutover.Entry{{Step: quiesced, Direction: cutover.Forward, Started: journal.Started, Ended: journal.Started}}
+		}
 		remembering := &remembering{Session: unjournaled{session}, last: journal}
 		r.begin(plan, remembering)
 		done := (&cutover.Runner{
@@ -48,6 +58,22 @@ func (r *rollout) revive(ctx context.Context, session cutover.Session, p *patien
 		}
 	}
 	return revived, r.closeFleet(ctx)
+}
+
+// isKeptOut looks once more, right before a container is made to serve. What can't be told counts as kept out.
+func (r *rollout) isKeptOut(ctx context.Context, p *patient, name string) bool {
+	ctx, cancel := within(ctx, "looking at the registrations of "+name)
+	defer cancel()
+	now := *p
+	now.registrations = nil
+	for _, member := range p.members {
+		registered, err := r.consul.All(ctx, member.Name)
+		if err != nil {
+			return true
+		}
+		now.registrations = append(now.registrations, registered...)
+	}
+	return slices.ContainsFunc(now.belonging(name), keptOut)
 }
 
 // revival asks for what a node that serves has. One that is quiesced is woken first: it can't be healthy before.

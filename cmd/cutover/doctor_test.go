@@ -38,8 +38,21 @@ func TestDoctorTellsWhatDoesNotFit(t *testing.T) {
 		want []string // one for each symptom; "mends:" before it when --fix does
 	}{
 		"a registration without a container": {func(p *patient) {
-			p.registrations = append(p.registrations, lb.Registration{ID: "api-gw-9", Service: "api", Address: "10.0.0.9", Port: 5555})
-		}, []string{"mends: registration api-gw-9 of service api leads to 10.0.0.9:5555, and no container"}},
+			p.registrations = append(p.registrations, lb.Registration{ID: "api-gw-9.7f3a", Service: "api", Address: "10.0.0.9", Port: 5555})
+		}, []string{"mends: registration api-gw-9.7f3a of service api leads to 10.0.0.9:5555, and no container"}},
+		"one of another fleet is left alone": {func(p *patient) {
+			p.registrations = append(p.registrations, lb.Registration{ID: "api-vm-9", Service: "api", Address: "10.0.0.9", Port: 5555})
+		}, []string{"registration api-vm-9 of service api leads to 10.0.0.9:5555, and no container"}},
+		"one that somebody keeps in maintenance is left alone": {func(p *patient) {
+			p.registrations = append(p.registrations, lb.Registration{ID: "api-gw-9.7f3a", Service: "api", Address: "10.0.0.9", Port: 5555, Maintenance: true, Reason: "disk"})
+		}, []string{"registration api-gw-9.7f3a of service api leads to 10.0.0.9:5555, and no container"}},
+		"somebody keeps out what is not healthy, and elsewhere by now": {func(p *patient) {
+			p.registrations[0].Maintenance, p.registrations[0].Reason, p.registrations[0].Passing = true, "memory leak", false
+			p.unfit["gw-1"], p.inactive["gw-1"], p.containers[0].Place.Address = "health 503", "quiesced", "10.0.0.7"
+		}, []string{"gw-1 runs, and its registration gw-1 is in maintenance: memory leak"}},
+		"an address that is written otherwise": {func(p *patient) {
+			p.containers[0].Place.Address, p.registrations[0].Address = "fd00::5", "fd00:0:0::5"
+		}, nil},
 		"one where something answers is left alone": {func(p *patient) {
 			p.registrations = append(p.registrations, lb.Registration{ID: "api-gw-9", Service: "api", Address: "10.0.0.9", Port: 5555, Passing: true})
 		}, []string{"registration api-gw-9 of service api leads to 10.0.0.9:5555, and no container"}},

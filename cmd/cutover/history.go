@@ -19,11 +19,13 @@ func newHistory(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			records, err := s.store.Past(cmd.Context(), s.config.Service)
+			ctx, cancel := within(cmd.Context(), "reading the history")
+			defer cancel()
+			records, err := s.store.Past(ctx, s.config.Service)
 			if err != nil {
 				return err
 			}
-			journal, holder, err := s.store.Peek(cmd.Context(), s.config.Service)
+			journal, holder, err := s.store.Peek(ctx, s.config.Service)
 			if err != nil {
 				return err
 			}

@@ -64,8 +64,15 @@ func (r *rollout) goBack(ctx context.Context) error {
 	return r.goOn(ctx, session, journal, func(j *cutover.Journal) error { return j.TurnRound("rollback was asked for") })
 }
 
-// lastDone is the last rollout that replaced the fleet. Those after it that were rolled back changed nothing.
+// lastDone is the last rollout that replaced the fleet. One that has gone back since is an error: whoever types rollback
+// twice does not mean the version before that.
 func (r *rollout) lastDone(ctx context.Context, journal *cutover.Journal) (cutover.Record, error) {
+	if journal != nil && journal.Outcome == cutover.RolledBack {
+		return cutover.Record{}, fmt.Errorf("rollout %s of %s went back already, and the fleet is as it was before it: to go back further, name the image in image.ref, and apply",
+			journal.Plan.Spec.Rollout, r.config.Service)
+	}
+	ctx, cancel := within(ctx, "reading the history")
+	defer cancel()
 	records, err := r.store.Past(ctx, r.config.Service)
 	if err != nil {
 		return cutover.Record{}, err
@@ -94,7 +101,9 @@ func (r *rollout) takeUp(ctx context.Context) (cutover.Session, *cutover.Journal
 	if err != nil {
 		return nil, nil, err
 	}
-	journal, err := session.Load(ctx)
+	reading, cancel := within(ctx, "reading the journal")
+	defer cancel()
+	journal, err := session.Load(reading)
 	if err != nil {
 		return nil, nil, errors.Join(err, session.Close())
 	}

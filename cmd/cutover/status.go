@@ -35,7 +35,9 @@ func newStatus(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			journal, holder, err := s.store.Peek(cmd.Context(), s.config.Service)
+			ctx, cancel := within(cmd.Context(), "reading the journal")
+			defer cancel()
+			journal, holder, err := s.store.Peek(ctx, s.config.Service)
 			if err != nil {
 				return err
 			}

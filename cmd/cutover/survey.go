@@ -176,11 +176,11 @@ func (s *site) known(target string) []lb.Registration {
 		return nil
 	}
 	adopted := registrationsOf(node)
-	if !isNew {
-		return adopted
-	}
 	var fresh []lb.Registration
 	for _, member := range s.config.Members {
+		if !isNew && slices.ContainsFunc(adopted, func(a lb.Registration) bool { return a.Service == member.Service }) {
+			continue
+		}
 		r := lb.Registration{ID: member.Service + "-" + target, Service: member.Service, Port: member.Port}
 		if i := slices.IndexFunc(adopted, func(a lb.Registration) bool { return a.Service == member.Service }); i >= 0 {
 			r.Tags, r.Meta, r.Weights = adopted[i].Tags, adopted[i].Meta, adopted[i].Weights
@@ -195,6 +195,9 @@ func (s *site) known(target string) []lb.Registration {
 			r.Weights = lb.Weights{Passing: member.Weights.Passing, Warning: member.Weights.Warning}
 		}
 		fresh = append(fresh, r)
+	}
+	if !isNew {
+		return append(adopted, fresh...)
 	}
 	return fresh
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/hashicorp/consul/api"
@@ -128,7 +129,7 @@ func (s *consulSession) try(ctx context.Context, ops api.TxnOps, rev uint64) (ui
 	doing := "save the journal of " + s.keys.service()
 	ok, answer, _, err := s.consul.client.Txn().Txn(ops, read(ctx))
 	if err != nil {
-		if code := status(err); code >= 400 && code < 500 {
+		if code := status(err); code >= 400 && code < 500 && code != http.StatusRequestTimeout && code != http.StatusTooManyRequests {
 			err = cutover.Permanent(err)
 		}
 		return 0, s.consul.explain(doing, err)
@@ -170,8 +171,8 @@ func reasons(answer *api.TxnResponse) string {
 	return strings.Join(texts, "; ")
 }
 
-// forgetOthers removes the plans and histories of all rollouts but the stored one. What can't be removed does no harm:
-// nothing refers to it, and the next rollout tries again.
+// forgetOthers removes the plans and histories of all rollouts but the stored one, for as long as the lock is held. What
+// can't be removed does no harm: nothing refers to it, and the next rollout tries again.
 func (s *consulSession) forgetOthers(ctx context.Context) {
 	rollouts, _, err := s.consul.client.KV().Keys(s.keys.rollouts(), "/", read(ctx))
 	if err != nil {
@@ -179,7 +180,10 @@ func (s *consulSession) forgetOthers(ctx context.Context) {
 	}
 	for _, prefix := range rollouts {
 		if prefix != s.keys.rollout(s.stored.rollout) {
-			_, _ = s.consul.client.KV().DeleteTree(prefix, s.consul.write(ctx))
+			_, _, _, _ = s.consul.client.Txn().Txn(api.TxnOps{
+				{KV: &api.KVTxnOp{Verb: api.KVCheckSession, Key: s.keys.lock(), Session: s.lock.Session}},
+				{KV: &api.KVTxnOp{Verb: api.KVDeleteTree, Key: prefix}},
+			}, read(ctx))
 		}
 	}
 }

@@ -144,7 +144,7 @@ func (s *consulSession) Asked() (cutover.Request, bool) {
 	return *s.request, true
 }
 
-// Close releases the lock, without a lock delay. It blocks for five seconds at most; a lock that could not be released is
+// Close releases the lock, without a lock delay. It blocks for seven seconds at most; a lock that could not be released is
 // free after its TTL and the lock delay.
 func (s *consulSession) Close() error {
 	s.end()

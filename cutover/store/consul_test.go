@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,26 @@ func TestConsulKeepsTheContract(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+}
+
+// What a replaced rollout has stored is removed; its record stays.
+func TestConsulForgetsReplacedRollouts(t *testing.T) {
+	agent := cutovertest.Consul(t, "")
+	session, err := store.NewConsul(clientOf(t, agent, ""), agent.Address).Acquire(t.Context(), "api-gateway")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	for _, rollout := range []string{"aaaa", "bbbb", "cccc"} {
+		journal := cutover.NewJournal(cutover.Plan{Spec: cutover.Spec{Service: "api-gateway", Rollout: rollout}}, time.Now())
+		if err := session.Save(t.Context(), &journal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys, _, err := clientOf(t, agent, "").KV().Keys("cutover/api-gateway/rollouts/", "/", nil)
+	if err != nil || !slices.Equal(keys, []string{"cutover/api-gateway/rollouts/cccc/"}) {
+		t.Errorf("stored: %v, %v", keys, err)
+	}
 }
 
 const managementToken = "11111111-2222-3333-4444-555555555555"

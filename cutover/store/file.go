@@ -117,7 +117,7 @@ func (f *File) Ask(ctx context.Context, serviceName string, request cutover.Requ
 
 // Past lists the rollouts before the present one's journal.
 func (f *File) Past(_ context.Context, serviceName string) ([]cutover.Record, error) {
-	path := f.path(serviceName, "past.json")
+	path := f.path(serviceName, "past")
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -145,7 +145,7 @@ func (f *File) remember(ctx context.Context, serviceName string, record cutover.
 	if err != nil {
 		return err
 	}
-	return f.write(serviceName, "past.json", data)
+	return f.write(serviceName, "past", data)
 }
 
 func (f *File) load(serviceName string) (*cutover.Journal, error) {
