@@ -218,8 +218,9 @@ func (p *patient) runningContainer(c docker.Found) (found []symptom) {
 			Remedy: "somebody has switched that on: if it is over, consul maint -disable -service=" + r.ID + ", and ask again",
 		}}
 	}
+	found = p.restartPolicy(c)
 	if why := p.unfit[c.Name]; why != "" && p.inactive[c.Name] == "" {
-		return []symptom{{What: fmt.Sprintf("%s runs and is not healthy: %s", c.Name, why), Remedy: "wait for it (--fix does, for strategy.timeouts.start); docker logs " + c.Name, node: c.Name}}
+		return append(found, symptom{What: fmt.Sprintf("%s runs and is not healthy: %s", c.Name, why), Remedy: "wait for it (--fix does, for strategy.timeouts.start); docker logs " + c.Name, node: c.Name})
 	}
 	if why := p.inactive[c.Name]; why != "" {
 		found = append(found, symptom{
@@ -227,7 +228,6 @@ func (p *patient) runningContainer(c docker.Found) (found []symptom) {
 			Remedy: fmt.Sprintf("docker restart %s, and register it where it is then", c.Name),
 		})
 	}
-	found = append(found, p.restartPolicy(c)...)
 	for _, service := range p.members {
 		found = append(found, p.membership(c, service, mine)...)
 	}
