@@ -68,9 +68,9 @@ func (s *stack) diskFull() {
 	if os.Geteuid() != 0 {
 		s.Skip("a small disk takes root to mount")
 	}
-	folder := s.T.TempDir()
+	folder := s.TempDir()
 	s.must(syscall.Mount("cutover-test", folder, "tmpfs", 0, "size=1m"))
-	s.T.Cleanup(func() { s.must(syscall.Unmount(folder, 0)) })
+	s.Cleanup(func() { s.must(syscall.Unmount(folder, 0)) })
 	s.config["state"] = folder
 	s.writeConfig()
 	load := s.traffic()

@@ -157,7 +157,7 @@ func (k *kills) awaitHead(run *running, reached func(head) bool) head {
 	defer cancel()
 	var index uint64
 	var h head
-	var earlier, now = "", ""
+	earlier, now := "", ""
 	for ctx.Err() == nil {
 		pair, meta, err := k.consul.KV().Get("cutover/api-gateway/head", (&api.QueryOptions{WaitIndex: index, WaitTime: time.Second}).WithContext(ctx))
 		k.must(err)
