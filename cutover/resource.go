@@ -10,8 +10,7 @@ import (
 type Resource interface {
 	// Set asks for a state and returns without waiting for it. It is repeatable: the runner asks again after an
 	// error, after a crash, and about once a second for as long as the state has not been observed. The context
-	// carries the deadline of this one request. An error that asking again can't mend is wrapped with Permanent, and one
-	// after which it is certain that nothing was changed with NoEffect.
+	// carries the deadline of this one request. An error that asking again can't mend is wrapped with Permanent.
 	Set(ctx context.Context, target string, want State) error
 	// Observe tells the state of a target as it is now. It changes nothing. "Could not tell" is an error, never a
 	// state; between two rungs the State is empty and Detail says what is still missing. After an error the runner
