@@ -81,7 +81,6 @@ type Entry struct {
 	WaitedFor string        `json:"waited_for,omitempty"` // what was still missing when last it was not there
 	Cut       int           `json:"cut,omitempty"`        // connections that were given up because their budget was over
 	Failed    string        `json:"failed,omitempty"`
-	Untouched bool          `json:"untouched,omitempty"` // it has ended, and no request of it can have had an effect
 }
 
 // NewJournal begins a run of a plan.
@@ -123,7 +122,7 @@ func (j Journal) QuiescedAt(target string) time.Time {
 // began later has taken the place of one that ended while it was quiescing.
 func (j Journal) QuiesceBegan(target string) time.Time {
 	for _, entry := range j.History {
-		if entry.Direction == Forward && !entry.Untouched && entry.Step.Kind == Workload && entry.Step.To == Quiesced && slices.Contains(entry.Step.Targets, target) {
+		if entry.Direction == Forward && entry.Step.Kind == Workload && entry.Step.To == Quiesced && slices.Contains(entry.Step.Targets, target) {
 			return entry.Started
 		}
 	}
@@ -139,7 +138,7 @@ func (j Journal) StopAskedAt(target string) time.Time {
 func (j Journal) lastAsked(target string, is func(Step) bool) time.Time {
 	for i := len(j.History) - 1; i >= 0; i-- {
 		entry := j.History[i]
-		if entry.Untouched || !is(entry.Step) || !slices.Contains(entry.Step.Targets, target) {
+		if !is(entry.Step) || !slices.Contains(entry.Step.Targets, target) {
 			continue
 		}
 		if entry.Ended.IsZero() {

@@ -84,25 +84,6 @@ func IsNotYet(err error) bool {
 	return errors.As(err, &n)
 }
 
-type noEffectError struct{ error }
-
-func (e noEffectError) Unwrap() error { return e.error }
-
-// NoEffect marks an error of Set after which it is certain that this request has had no effect and will have none. A step
-// of which every request was refused has changed nothing, so its way back need not undo it by force.
-func NoEffect(err error) error {
-	if err == nil {
-		return nil
-	}
-	return noEffectError{err}
-}
-
-// HadNoEffect reports whether an error, or one that it wraps, was marked with Refused.
-func HadNoEffect(err error) bool {
-	var r noEffectError
-	return errors.As(err, &r)
-}
-
 // IsPermanent reports whether an error, or one that it wraps, was marked with Permanent.
 func IsPermanent(err error) bool {
 	var p permanentError
