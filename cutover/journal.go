@@ -81,6 +81,7 @@ type Entry struct {
 	WaitedFor string        `json:"waited_for,omitempty"` // what was still missing when last it was not there
 	Cut       int           `json:"cut,omitempty"`        // connections that were given up because their budget was over
 	Failed    string        `json:"failed,omitempty"`
+	Untouched bool          `json:"untouched,omitempty"` // it has ended, and no request of it can have had an effect
 }
 
 // NewJournal begins a run of a plan.
@@ -115,14 +116,14 @@ func (j *Journal) TurnRound(reason string) error {
 // QuiescedAt is when a target was last asked to be quiesced: the end of that step, or, for as long as it is open, its
 // beginning; or the zero time. A container started later than that is active again.
 func (j Journal) QuiescedAt(target string) time.Time {
-	return j.lastAsked(target, func(s Step) bool { return s.Kind == Workload && s.To == Quiesced })
+	return j.lastAsked(target, func(e Entry) bool { return e.Step.Kind == Workload && e.Step.To == Quiesced && !e.Untouched })
 }
 
 // QuiesceBegan is when the rollout first asked a target to be quiesced on its way forward, or the zero time. A life that
 // began later has taken the place of one that ended while it was quiescing.
 func (j Journal) QuiesceBegan(target string) time.Time {
 	for _, entry := range j.History {
-		if entry.Direction == Forward && entry.Step.Kind == Workload && entry.Step.To == Quiesced && slices.Contains(entry.Step.Targets, target) {
+		if entry.Direction == Forward && !entry.Untouched && entry.Step.Kind == Workload && entry.Step.To == Quiesced && slices.Contains(entry.Step.Targets, target) {
 			return entry.Started
 		}
 	}
@@ -132,13 +133,13 @@ func (j Journal) QuiesceBegan(target string) time.Time {
 // StopAskedAt is the latest moment at which a target that ran may have been asked to stop, or the zero time. The life
 // that it was in then is over, or about to be.
 func (j Journal) StopAskedAt(target string) time.Time {
-	return j.lastAsked(target, func(s Step) bool { return s.Kind == Container && s.From == Healthy && !s.Watches() })
+	return j.lastAsked(target, func(e Entry) bool { return e.Step.Kind == Container && e.Step.From == Healthy && !e.Step.Watches() })
 }
 
-func (j Journal) lastAsked(target string, is func(Step) bool) time.Time {
+func (j Journal) lastAsked(target string, is func(Entry) bool) time.Time {
 	for i := len(j.History) - 1; i >= 0; i-- {
 		entry := j.History[i]
-		if !is(entry.Step) || !slices.Contains(entry.Step.Targets, target) {
+		if !is(entry) || !slices.Contains(entry.Step.Targets, target) {
 			continue
 		}
 		if entry.Ended.IsZero() {

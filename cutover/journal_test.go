@@ -23,7 +23,12 @@ func TestJournalKnowsWhatWasAsked(t *testing.T) {
 		{Step: step(cutover.Workload, cutover.Quiesced, cutover.Frozen), Direction: cutover.Back, Started: at(11), Ended: at(12)},
 		{Step: step(cutover.Container, cutover.Healthy, cutover.Healthy), Direction: cutover.Back, Started: at(13)},
 	}}
+	untouched := cutover.Journal{History: []cutover.Entry{
+		{Step: step(cutover.Workload, cutover.Active, cutover.Quiesced), Direction: cutover.Forward, Started: at(1), Ended: at(2), Untouched: true},
+	}}
 	for name, test := range map[string]struct{ got, want time.Time }{
+		"quiesced without effect": {untouched.QuiescedAt("gw-1"), time.Time{}},
+		"begun without effect":    {untouched.QuiesceBegan("gw-1"), time.Time{}},
 		"quiesced last":           {j.QuiescedAt("gw-1"), at(6)},
 		"quiesced first":          {j.QuiesceBegan("gw-1"), at(3)},
 		"stopped, not looked at":  {j.StopAskedAt("gw-1"), at(8)},

@@ -10,7 +10,8 @@ import (
 type Resource interface {
 	// Set asks for a state and returns without waiting for it. It is repeatable: the runner asks again after an
 	// error, after a crash, and about once a second for as long as the state has not been observed. The context
-	// carries the deadline of this one request. An error that asking again can't mend is wrapped with Permanent.
+	// carries the deadline of this one request. An error that asking again can't mend is wrapped with Permanent, and one
+	// after which it is certain that nothing was changed with NoEffect.
 	Set(ctx context.Context, target string, want State) error
 	// Observe tells the state of a target as it is now. It changes nothing. "Could not tell" is an error, never a
 	// state; between two rungs the State is empty and Detail says what is still missing. After an error the runner
@@ -82,6 +83,25 @@ func NotYet(err error) error {
 func IsNotYet(err error) bool {
 	var n notYetError
 	return errors.As(err, &n)
+}
+
+type noEffectError struct{ error }
+
+func (e noEffectError) Unwrap() error { return e.error }
+
+// NoEffect marks an error of Set after which it is certain that this request has had no effect and will have none. A step
+// of which every request was refused has changed nothing, so its way back need not undo it by force.
+func NoEffect(err error) error {
+	if err == nil {
+		return nil
+	}
+	return noEffectError{err}
+}
+
+// HadNoEffect reports whether an error, or one that it wraps, was marked with Refused.
+func HadNoEffect(err error) bool {
+	var r noEffectError
+	return errors.As(err, &r)
 }
 
 // IsPermanent reports whether an error, or one that it wraps, was marked with Permanent.

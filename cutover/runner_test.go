@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,33 @@ func TestStepThatNeverArrivesTurnsTheRunRound(t *testing.T) {
 		m.ended(m.apply(), cutover.RolledBack)
 		m.isOld()
 	})
+}
+
+// A step of which no request can have had an effect is no reason to restart anything.
+func TestRequestsWithoutEffectAreNotTakenToHaveBeenAsked(t *testing.T) {
+	for name, test := range map[string]struct {
+		err   error
+		asked bool
+	}{
+		"refused":         {cutover.NoEffect(cutover.Permanent(errors.New("401"))), false},
+		"refused for now": {cutover.NoEffect(errors.New("404")), false},
+		"failed":          {cutover.Permanent(errors.New("500")), true},
+	} {
+		m := newModel(t, 2, nil)
+		quiesce := m.plan.Steps[slices.IndexFunc(m.plan.Steps, func(s cutover.Step) bool { return s.Kind == cutover.Workload })]
+		m.world.SetError = func(request string) error {
+			if request == requestOf(quiesce) {
+				return test.err
+			}
+			return nil
+		}
+		journal := m.apply()
+		m.ended(journal, cutover.RolledBack)
+		m.isOld()
+		if asked := !journal.QuiescedAt(quiesce.Targets[0]).IsZero(); asked != test.asked {
+			t.Errorf("%s: taken to have been asked: %t", name, asked)
+		}
+	}
 }
 
 func TestRefusedRequestTurnsTheRunRound(t *testing.T) {

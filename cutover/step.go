@@ -15,6 +15,7 @@ type attempt struct {
 	began    time.Time
 	deadline time.Time
 	targets  []target
+	touched  bool      // a request may have had an effect
 	held     time.Time // when all targets were first seen arrived, without a gap since
 }
 
@@ -33,6 +34,7 @@ func (r *run) carryOut(ctx context.Context, step Step, entry *Entry) (verdict, s
 	for _, name := range step.Targets {
 		a.targets = append(a.targets, target{name: name})
 	}
+	defer func() { entry.Untouched = !a.touched }()
 	for {
 		if result, reason, ended := r.interrupted(); ended {
 			return result, reason
@@ -84,6 +86,7 @@ func (a *attempt) ask(ctx context.Context) error {
 		call, cancel := a.limited(ctx, "asking "+t.name+" to be "+string(a.step.To), from, limit)
 		t.err = withCause(call, a.Resources[a.step.Kind].Set(call, t.name, a.step.To))
 		cancel()
+		a.touched = a.touched || !HadNoEffect(t.err)
 		t.asked = t.asked || t.err == nil
 		a.emit(Event{Type: EventAsked, Step: a.step, Target: t.name, Err: t.err, Deadline: a.deadline})
 		if IsPermanent(t.err) {

@@ -67,7 +67,7 @@ func (d *APIGateway) quiesce(ctx context.Context, target string) error {
 		if d.Drain > 0 && again {
 			return nil // whether it has drained and ended is for Observe to say
 		}
-		return fmt.Errorf("quiesce %s: %w", target, err)
+		return cutover.NoEffect(fmt.Errorf("quiesce %s: %w", target, err))
 	}
 	if asked.life == "" {
 		asked.life = place.Life
@@ -83,17 +83,17 @@ func (d *APIGateway) quiesce(ctx context.Context, target string) error {
 		return nil // it has begun: from here on only the surviving ports answer
 	}
 	if d.takesOthers() {
-		return cutover.Permanent(fmt.Errorf("%s is not quiesced, because that would take the other nodes out of service too: what it counted since its last flush may be lost", target))
+		return cutover.NoEffect(cutover.Permanent(fmt.Errorf("%s is not quiesced, because that would take the other nodes out of service too: what it counted since its last flush may be lost", target)))
 	}
 	admin, err := d.at(place, d.AdminPort)
 	if err != nil {
-		return cutover.Permanent(fmt.Errorf("quiesce %s: %w", target, err))
+		return cutover.NoEffect(cutover.Permanent(fmt.Errorf("quiesce %s: %w", target, err)))
 	}
 	if err := d.ensureQuiescePort(ctx, admin); err != nil {
-		return fmt.Errorf("quiesce %s: prepare the quiesce port %d: %w", target, d.QuiescePort, err)
+		return cutover.NoEffect(fmt.Errorf("quiesce %s: prepare the quiesce port %d: %w", target, d.QuiescePort, err))
 	}
 	if err := d.canObserve(ctx, place); err != nil {
-		return fmt.Errorf("quiesce %s: its end could not be observed: %w", target, err)
+		return cutover.NoEffect(fmt.Errorf("quiesce %s: its end could not be observed: %w", target, err))
 	}
 	asked.observable = true
 	d.listen(ctx, admin)
@@ -120,9 +120,11 @@ func accepted(doing string, got answer, err error) error {
 	case got.status == http.StatusOK, got.status == http.StatusConflict: // 409: it is in effect already
 		return nil
 	case got.status == http.StatusUnauthorized:
-		return cutover.Permanent(fmt.Errorf("%s: %w", doing, errPrivilege))
+		return cutover.NoEffect(cutover.Permanent(fmt.Errorf("%s: %w", doing, errPrivilege)))
 	case got.status == http.StatusBadRequest:
-		return cutover.Permanent(fmt.Errorf("%s: the node does not understand the request: %s", doing, got.why()))
+		return cutover.NoEffect(cutover.Permanent(fmt.Errorf("%s: the node does not understand the request: %s", doing, got.why())))
+	case got.status == http.StatusNotFound:
+		return cutover.NoEffect(fmt.Errorf("%s: %s", doing, got.why()))
 	default:
 		return fmt.Errorf("%s: %s", doing, got.why())
 	}

@@ -187,6 +187,30 @@ func TestAPIGatewayIsNotActiveBeforeItsNewLife(t *testing.T) {
 	}
 }
 
+// A request that was refused, or never made, can't land later: the node keeps its life, and what it holds.
+func TestAPIGatewayThatWasNotAskedIsNotRestarted(t *testing.T) {
+	for fault, noEffect := range map[string]bool{
+		"privilege-missing": true, "wrong-password": true, "quiescemode-missing": true, "quiesce-port-suspended": false, "quiesce-500": false,
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			w, h := newHouse(t, "")
+			d := w.gateway()
+			h.mustBeReady(d)
+			began := h.place().StartedAt
+			h.setFaults(fault)
+			if err := d.Set(t.Context(), "gw-1", cutover.Quiesced); err == nil || cutover.HadNoEffect(err) != noEffect {
+				t.Fatalf("had no effect: %t: %v", cutover.HadNoEffect(err), err)
+			}
+			h.setFaults("")
+			cutovertest.Resource(t, cutovertest.ResourceFixture{Resource: d, Target: "gw-1", Walk: []cutover.State{cutover.Active}})
+			if !h.place().StartedAt.Equal(began) {
+				t.Error("it was restarted")
+			}
+		})
+	}
+}
+
 // The flush puts all that the node counted into the data store.
 func TestAPIGatewayFlushes(t *testing.T) {
 	w, h := newHouse(t, "")

@@ -128,6 +128,24 @@ func (h *house) kill() {
 	<-ended
 }
 
+// setFaults changes the faults of the node while it runs.
+func (h *house) setFaults(faults string) {
+	h.Helper()
+	request, err := http.NewRequestWithContext(h.Context(), http.MethodPut, "http://"+h.address+":9999/standin/faults", strings.NewReader(faults))
+	if err != nil {
+		h.Fatal(err)
+	}
+	request.SetBasicAuth("Administrator", password)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		h.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode >= http.StatusMultipleChoices {
+		h.Fatalf("set the faults to %q: %s", faults, response.Status)
+	}
+}
+
 func (h *house) running() bool {
 	select {
 	case <-h.ended:

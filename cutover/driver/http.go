@@ -103,7 +103,7 @@ func (d *HTTP) Set(ctx context.Context, target string, want cutover.State) error
 	case err != nil:
 		return fmt.Errorf("quiesce %s: %w", target, err)
 	case got.status >= 400 && got.status < 500 && got.status != http.StatusConflict:
-		return cutover.Permanent(fmt.Errorf("quiesce %s: %s", target, got.why()))
+		return cutover.NoEffect(cutover.Permanent(fmt.Errorf("quiesce %s: %s", target, got.why())))
 	case got.status >= 500:
 		return fmt.Errorf("quiesce %s: %s", target, got.why())
 	}

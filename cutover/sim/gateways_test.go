@@ -37,9 +37,9 @@ func (g *gateways) Set(ctx context.Context, target string, want cutover.State) e
 	case c == nil:
 		return fmt.Errorf("no such container: %s", target)
 	case want == cutover.Quiesced && g.wrongPassword:
-		return cutover.Permanent(errors.New("401: wrong password"))
+		return cutover.NoEffect(cutover.Permanent(errors.New("401: wrong password")))
 	case (want == cutover.Quiesced || c.fresh) && !c.running:
-		return errors.New("it does not run") // a new one never comes back from a higher rung
+		return cutover.NoEffect(errors.New("it does not run")) // a new one never comes back from a higher rung
 	case want == cutover.Quiesced:
 		return g.speak(ctx, c, "quiesces", (*container).quiesce)
 	}
