@@ -73,8 +73,17 @@ func (w *world) checkRoutes(b *balancer) {
 	}
 }
 
+// began is when the step in flight was saved.
+func (p *proc) began() time.Time {
+	entries := p.session.last.History
+	if len(entries) == 0 {
+		return time.Now()
+	}
+	return entries[len(entries)-1].Started
+}
+
 // spared asserts, right before a member that serves is taken out, that enough others serve; those that a fault has taken out a while ago
-// do not count. On the way back one other is enough. Who is lied to can't tell.
+// do not count. On the way back one other is enough. Who is lied to in that step can't tell: it may be held already.
 func (p *proc) spared(id string) {
 	least := p.plan.Spec.Strategy.MinServing
 	if p.session.last.Direction == cutover.Back {
@@ -88,7 +97,7 @@ func (p *proc) spared(id string) {
 		}
 	})
 	serves := !slices.ContainsFunc(p.balancers, func(b *balancer) bool {
-		return time.Now().Before(b.lies) || b.running().server(p.consul.find(id).at) == nil
+		return b.lies.After(p.began()) || b.running().server(p.consul.find(id).at) == nil
 	})
 	if serves && others < least && time.Since(p.lastHit) > p.settleTime()+p.limit {
 		p.breaks("%s takes %s out, and only %d others serve, at least %d must", p.name, id, others, least)
