@@ -146,12 +146,12 @@ func (a agent) Register(ctx context.Context, r lb.Registration) error {
 
 // Maintain implements lb.Intent.
 func (a agent) Maintain(ctx context.Context, id string, on bool, _ string) error {
+	if r := a.consul.find(id); on && r != nil && !r.maintenance && r.passing {
+		a.spared(id) // when it is asked for: a late request was right when it was made
+	}
 	return a.tell(ctx, id, fmt.Sprintf("maintenance %t", on), false, func(r *reg) error {
 		if r == nil {
 			return errors.New("unknown id")
-		}
-		if on && !r.maintenance && r.passing {
-			a.spared(id)
 		}
 		r.maintenance = on
 		return nil
