@@ -75,6 +75,9 @@ func (c *Consul) loadOnce(ctx context.Context, k keys) (*cutover.Journal, *store
 	if err := json.Unmarshal(pair.Value, &h); err != nil {
 		return nil, nil, fmt.Errorf("%s at Consul %s: key %s is damaged: %w", doing, c.address, k.head(), err)
 	}
+	if h.Parts < 0 || h.Entries < 0 {
+		return nil, nil, fmt.Errorf("%s at Consul %s: key %s was changed by something else: it counts %d parts and %d entries", doing, c.address, k.head(), h.Parts, h.Entries)
+	}
 	if h.Version > cutover.JournalVersion {
 		return nil, nil, h.Check() // its parts may be others, too
 	}

@@ -51,6 +51,20 @@ func TestConsulForgetsReplacedRollouts(t *testing.T) {
 	}
 }
 
+// A head that somebody has changed is an error that names its key.
+func TestConsulWithAChangedHead(t *testing.T) {
+	agent := cutovertest.Consul(t, "")
+	s := store.NewConsul(clientOf(t, agent, ""), agent.Address)
+	for _, text := range []string{`{`, `{"version":1,"direction":"forward","rollout":"7f3a","entries":-1}`, `{"version":1,"direction":"forward","rollout":"7f3a","parts":-1}`, `{"version":1,"direction":"forward","rollout":"7f3a","parts":3}`} {
+		if _, err := clientOf(t, agent, "").KV().Put(&api.KVPair{Key: "cutover/api-gateway/head", Value: []byte(text)}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.Peek(t.Context(), "api-gateway"); err == nil || !strings.Contains(err.Error(), "api-gateway") {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+}
+
 const managementToken = "11111111-2222-3333-4444-555555555555"
 
 func TestConsulWithTheLeastPolicy(t *testing.T) {
