@@ -208,12 +208,12 @@ func (a *attempt) timeout(seen []Seen) string {
 }
 
 // pause is the time to the next look: the poll interval, or less when the hold or the deadline is over sooner. After a
-// long wait, and in a long hold, it is a hundredth of that, up to DefaultPoll: looking costs, and nothing is gained by it then.
+// long wait it is a thirtieth of that, and in a long hold a hundredth, up to DefaultPoll: looking costs, and little is gained by it then.
 func (a *attempt) pause() time.Duration {
 	now := a.Clock.Now()
 	pause := a.poll(a.step.Kind)
 	if a.held.IsZero() {
-		pause = max(pause, min(now.Sub(a.began)/100, DefaultPoll))
+		pause = max(pause, min(now.Sub(a.began)/30, DefaultPoll))
 	}
 	if !a.held.IsZero() {
 		pause = max(pause, min(a.step.Hold/100, DefaultPoll))
