@@ -208,13 +208,12 @@ func (a *attempt) timeout(seen []Seen) string {
 }
 
 // pause is the time to the next look: the poll interval, or less when the hold or the deadline is over sooner. After a
-// long wait it is a fifteenth of that, up to longestPoll, and in a long hold a hundredth, up to DefaultPoll: looking costs,
-// and little is gained by it then.
+// long wait it is a thirtieth of that, and in a long hold a hundredth, up to DefaultPoll: looking costs, and little is gained by it then.
 func (a *attempt) pause() time.Duration {
 	now := a.Clock.Now()
 	pause := a.poll(a.step.Kind)
 	if a.held.IsZero() {
-		pause = max(pause, min(now.Sub(a.began)/15, longestPoll))
+		pause = max(pause, min(now.Sub(a.began)/30, DefaultPoll))
 	}
 	if !a.held.IsZero() {
 		pause = max(pause, min(a.step.Hold/100, DefaultPoll))
@@ -222,9 +221,6 @@ func (a *attempt) pause() time.Duration {
 	}
 	return max(min(pause, a.deadline.Sub(now)), time.Millisecond)
 }
-
-// longestPoll is the time between two looks in a wait that has lasted for some seconds.
-const longestPoll = 250 * time.Millisecond
 
 func (a *attempt) askAgain() time.Duration { return orDefault(a.AskAgain, time.Second) }
 
