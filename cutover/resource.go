@@ -98,7 +98,7 @@ func NoEffect(err error) error {
 	return noEffectError{err}
 }
 
-// HadNoEffect reports whether an error, or one that it wraps, was marked with Refused.
+// HadNoEffect reports whether an error, or one that it wraps, was marked with NoEffect.
 func HadNoEffect(err error) bool {
 	var r noEffectError
 	return errors.As(err, &r)

@@ -49,6 +49,9 @@ func TestDoctor(t *testing.T) {
 		s.killAtStep(run, func(j cutover.Journal) bool { return inFlight(j, cutover.Container, s.fleet[0]) })
 		made := successor(s.fleet[0], s.journal().Plan.Spec.Rollout)
 		s.doctorFinds(1, "is not finished, and nobody runs it")
+		if got := s.cutover("doctor", "--fix", "--yes"); got.code != 1 {
+			t.Errorf("doctor --fix, while a rollout is not finished: exit %d", got.code)
+		}
 		_, err := s.consul.KV().DeleteTree("cutover/api-gateway/", nil) // as if the journal had never been
 		s.must(err)
 		s.must(s.engine.ContainerRemove(s.Context(), made, container.RemoveOptions{Force: true, RemoveVolumes: true}))

@@ -73,10 +73,15 @@ func doctor(cmd *cobra.Command, o options, fix bool) error {
 	if err := s.printSymptoms(cmd, o, symptoms); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(symptoms, func(s symptom) bool { return !s.Fixed && (!fix || s.mendable()) }) {
+	if remains(symptoms, fix && p.open() == nil) {
 		return &endedError{cutover.Refused}
 	}
 	return nil
+}
+
+// remains reports whether something is left to be done. After mending, what doctor only tells does not count.
+func remains(symptoms []symptom, mending bool) bool {
+	return slices.ContainsFunc(symptoms, func(s symptom) bool { return !s.Fixed && (!mending || s.mendable()) })
 }
 
 // mendAfterAsking mends what is found again after the question was answered: that may have taken an hour.

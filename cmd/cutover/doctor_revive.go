@@ -34,7 +34,7 @@ func (r *rollout) revive(ctx context.Context, session cutover.Session, p *patien
 	slices.SortStableFunc(names, func(a, b string) int { return len(p.unfit[a]) - len(p.unfit[b]) }) // those that are well need not wait for the others
 	for _, name := range names {
 		if r.isKeptOut(ctx, p, name) {
-			fmt.Fprintf(r.people(), "%s has been put into maintenance meanwhile: it is left alone\n", name)
+			fmt.Fprintf(r.people(), "%s is left alone: it has been put into maintenance meanwhile, or Consul does not tell\n", name)
 			continue
 		}
 		plan.Steps = revival(name, plan.Spec.Budgets, p.inactive[name] != "")

@@ -15,7 +15,8 @@ const (
 	renewEvery = sessionTTL / 3
 	renewLimit = 4 * time.Second // for one renewal
 	renewAgain = 500 * time.Millisecond
-	watchWait  = time.Minute // how long one blocking query stays open
+	watchWait  = time.Minute      // how long one blocking query stays open
+	watchSlack = 10 * time.Second // Consul adds up to a sixteenth of the wait; a connection that is dead is given up after it
 	closeLimit = 5 * time.Second
 )
 
@@ -79,8 +80,10 @@ func (s *consulSession) renew(ctx context.Context) {
 func (s *consulSession) watch(ctx context.Context) {
 	var index uint64
 	for ctx.Err() == nil {
-		q := (&api.QueryOptions{RequireConsistent: true, WaitIndex: index, WaitTime: watchWait}).WithContext(ctx)
+		call, cancel := context.WithTimeout(ctx, watchWait+watchSlack)
+		q := (&api.QueryOptions{RequireConsistent: true, WaitIndex: index, WaitTime: watchWait}).WithContext(call)
 		pairs, meta, err := s.consul.client.KV().List(s.keys.control(), q)
+		cancel()
 		if err != nil {
 			index = 0
 			wait(ctx, renewAgain)
