@@ -1,6 +1,7 @@
 package cutover_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -156,6 +157,33 @@ func TestWayBackFlushesNewContainers(t *testing.T) {
 	m.ended(journal, cutover.RolledBack)
 	if len(journal.Warnings) != 1 || !strings.Contains(journal.Warnings[0], "gw-1.7f3a") {
 		t.Errorf("warnings: %q", journal.Warnings)
+	}
+}
+
+// A request that failed is made again although its target is further back already: it crashed and was started again, but
+// what it was asked before may still land in this life. Left out here, it would be asked when it serves.
+func TestFailedRequestOfAWayBackIsMadeAgain(t *testing.T) {
+	m := newModel(t, 2, func(s *cutover.Spec) { s.Ladder = []cutover.State{cutover.Active, cutover.Frozen, cutover.Quiesced} })
+	m.world.Delay = func(request string) time.Duration {
+		if request == "workload gw-1 quiesced" {
+			m.world.Break(cutover.Workload, "gw-1", cutover.Active)
+			return 1000 * time.Hour
+		}
+		return 0
+	}
+	asked := 0
+	m.world.SetError = func(request string) error {
+		if request != "workload gw-1 frozen" || m.store.Journal().Direction != cutover.Back {
+			return nil
+		}
+		if asked++; asked == 1 {
+			return errors.New("connection refused")
+		}
+		return nil
+	}
+	m.apply()
+	if asked < 2 {
+		t.Errorf("it was asked %d times, the first time in vain", asked)
 	}
 }
 

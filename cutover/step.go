@@ -163,7 +163,7 @@ func (a *attempt) judge(seen []Seen, looked time.Time, late bool) (verdict, stri
 // arrived reports whether every target was asked and has been seen where it was asked to be.
 func (a *attempt) arrived(seen []Seen) bool {
 	for i, s := range seen {
-		if !a.there(s) || (!a.targets[i].asked && !a.beyond(s)) {
+		if !a.there(s) || (!a.targets[i].asked && !a.gone(s)) {
 			return false
 		}
 	}
@@ -173,6 +173,9 @@ func (a *attempt) arrived(seen []Seen) bool {
 func (a *attempt) there(s Seen) bool {
 	return s.Err == nil && (s.State == a.step.To || a.beyond(s))
 }
+
+// gone reports whether a target is beyond and not there at all, so that it can't be asked.
+func (a *attempt) gone(s Seen) bool { return a.beyond(s) && (s.State == Absent || s.State == Out) }
 
 // beyond reports whether, on the way back and down a ladder, a target is found lower than it was asked to be: a new
 // container that died, and with it what was to be taken back.
