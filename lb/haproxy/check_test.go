@@ -13,7 +13,7 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 		if line == "show proc" {
 			return proc
 		}
-		return all
+		return proc + all
 	})
 	always := func(answer string) string { return listen(t, func(string) string { return answer }) }
 	cases := []struct {

@@ -62,7 +62,7 @@ func oneWorker(t *testing.T, said string) string {
 		if line == "show proc" {
 			return proc
 		}
-		return said + proc
+		return proc + said + proc
 	})
 }
 
@@ -74,7 +74,7 @@ func replay(t *testing.T, name string) *Balancer {
 		if line == "show proc" {
 			return proc
 		}
-		return all
+		return proc + all
 	})})
 }
 

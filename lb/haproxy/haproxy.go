@@ -6,6 +6,7 @@ package haproxy
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/cutover/cutover/lb"
@@ -41,7 +42,8 @@ type Balancer struct {
 	cfg    Config
 	master socket
 	stats  socket
-	page   *page // in place of both
+	page   *page                     // in place of both
+	listed atomic.Pointer[[]process] // the workers that the master listed last
 }
 
 var _ lb.Balancer = (*Balancer)(nil)

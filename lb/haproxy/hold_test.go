@@ -23,7 +23,7 @@ func sets(t *testing.T, name, answer string) (string, func() []string) {
 			told = append(told, line)
 			return answer
 		}
-		return all
+		return proc + all
 	})
 	return address, func() []string { mu.Lock(); defer mu.Unlock(); return told }
 }

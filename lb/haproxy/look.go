@@ -15,8 +15,9 @@ import (
 // errMoved says that workers came or went while they were being looked into.
 var errMoved = errors.New("it reloaded while it was being looked into")
 
-// attempts bounds how often one call starts over when workers come and go; the runner asks again anyway.
-const attempts = 3
+// attempts bounds how often one call starts over when workers come and go; the runner asks again anyway. Others than were
+// listed last are an attempt of their own.
+const attempts = 4
 
 // worker is one process with everything it said.
 type worker struct {
@@ -104,25 +105,34 @@ func (b *Balancer) workers(ctx context.Context) ([]worker, error) {
 	return workers, err
 }
 
-// once reads every worker on two connections: the list of workers, then each one's statistics and the list again. It
-// is a view of one moment only when both lists name the same running workers.
+// once reads every worker on one connection: the list of workers, what each of those that were listed last says, and the
+// list again. It is a view of one moment only when both lists name these very workers.
 func (b *Balancer) once(ctx context.Context) ([]worker, error) {
-	answer, err := b.master.ask(ctx, "show proc")
+	listed := b.listed.Load()
+	if listed == nil {
+		listed = &[]process{}
+	}
+	line := "show proc"
+	for _, p := range *listed {
+		line += fmt.Sprintf(";@!%d show stat -1 7 -1;@!%d show info", p.PID, p.PID)
+	}
+	if len(*listed) > 0 {
+		line += ";show proc"
+	}
+	answer, err := b.master.ask(ctx, line)
 	if err != nil {
 		return nil, err
 	}
-	before, err := parseProc(answer)
+	first, _, _ := strings.Cut(answer, "\n\n")
+	before, err := parseProc(first)
 	if err != nil {
 		return nil, err
 	}
-	var line strings.Builder
-	for _, p := range before {
-		fmt.Fprintf(&line, "@!%d show stat -1 7 -1;@!%d show info;", p.PID, p.PID)
+	b.listed.Store(&before)
+	if !slices.Equal(*listed, before) {
+		return nil, fmt.Errorf("%w: workers were %v, now %v", errMoved, *listed, before)
 	}
-	if answer, err = b.master.ask(ctx, line.String()+"show proc"); err != nil {
-		return nil, err
-	}
-	parts, err := blocks(answer, 2*len(before)+1)
+	parts, err := blocks(answer, 2*len(before)+2)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +145,7 @@ func (b *Balancer) once(ctx context.Context) ([]worker, error) {
 	}
 	var found []worker
 	for i, p := range before {
-		w, err := readWorker(p, parts[2*i], parts[2*i+1])
+		w, err := readWorker(p, parts[2*i+1], parts[2*i+2])
 		if err != nil {
 			return nil, err
 		}

@@ -76,15 +76,15 @@ func TestEveryCutIsAnErrorOrComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for cut := 0; cut < len(all); cut += 37 {
+	for cut := 0; cut < len(proc)+len(all); cut += 37 {
 		b := balancer(t, Config{Master: listen(t, func(line string) string {
 			if line == "show proc" {
 				return proc
 			}
-			return all[:cut]
+			return (proc + all)[:cut]
 		})})
 		if view, err := b.Look(t.Context(), []netip.AddrPort{s1}); err == nil {
-			t.Fatalf("cut at %d of %d: no error, saw %+v, whole %+v", cut, len(all), view, whole)
+			t.Fatalf("cut at %d of %d: no error, saw %+v, whole %+v", cut, len(proc)+len(all), view, whole)
 		}
 	}
 }
@@ -101,10 +101,10 @@ func TestWorkerThatHasJustGoneIsNoError(t *testing.T) {
 			return procBefore
 		case line == "show proc":
 			return procAfter
-		case strings.Contains(line, "@!6181"):
-			return after[:strings.Index(after, "#<PID>")] + "Can't find the target PID matching the prefix '@!6181'\n"
+		case strings.Contains(line, "@!6181") && asked == 2:
+			return procBefore + after[:strings.Index(after, "#<PID>")] + "Can't find the target PID matching the prefix '@!6181'\n"
 		}
-		return after
+		return procAfter + after
 	})})
 	view, err := b.Look(t.Context(), []netip.AddrPort{s1})
 	if err != nil || len(view.Workers) != 1 {
@@ -125,11 +125,11 @@ func TestWorkerThatHasEndedIsLookedForAgain(t *testing.T) {
 			return procBefore
 		case line == "show proc":
 			return procAfter
-		case strings.Contains(line, "@!6181"):
+		case strings.Contains(line, "@!6181") && asked == 2:
 			const unknown = "Unknown command, but maybe one of the following ones is a better match:\n  reload\n\n"
-			return after[:strings.Index(after, "#<PID>")] + unknown + unknown + procBefore
+			return procBefore + after[:strings.Index(after, "#<PID>")] + unknown + unknown + procBefore
 		}
-		return after
+		return procAfter + after
 	})})
 	view, err := b.Look(t.Context(), []netip.AddrPort{s1})
 	if err != nil || len(view.Workers) != 1 {
@@ -146,7 +146,7 @@ func TestReloadInTheMiddleIsNotObserved(t *testing.T) {
 		if line == "show proc" {
 			return proc
 		}
-		return mixed
+		return proc + mixed
 	})})
 	if _, err := b.Look(t.Context(), []netip.AddrPort{s1}); err == nil || !strings.Contains(err.Error(), "lb-1") {
 		t.Fatalf("%v: want an error that names lb-1", err)

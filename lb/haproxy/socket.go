@@ -35,7 +35,7 @@ func parseSocket(text string) (socket, error) {
 // the connection, which it does after the last command because nothing more can come; the context's deadline ends
 // it earlier, as an error. HAProxy also closes in the middle of an answer when it reloads: the caller checks for that.
 func (s socket) ask(ctx context.Context, line string) (string, error) {
-	var dialer net.Dialer
+	dialer := net.Dialer{KeepAlive: -1} // it lasts for one answer, and has a deadline
 	conn, err := dialer.DialContext(ctx, s.network, s.address)
 	if err != nil {
 		return "", fmt.Errorf("connect to %s: %w", s, cause(ctx, err))
