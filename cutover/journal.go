@@ -82,6 +82,10 @@ type Entry struct {
 	Cut       int           `json:"cut,omitempty"`        // connections that were given up because their budget was over
 	Failed    string        `json:"failed,omitempty"`
 	Untouched bool          `json:"untouched,omitempty"` // it has ended, and no request of it can have had an effect
+	// Lives and LivesAfter are those that the targets of a step which quiesces or stops them were in when it began, and when it
+	// had ended. One that could not be told is missing.
+	Lives      map[string]string `json:"lives,omitempty"`
+	LivesAfter map[string]string `json:"lives_after,omitempty"`
 }
 
 // NewJournal begins a run of a plan.
@@ -114,40 +118,44 @@ func (j *Journal) TurnRound(reason string) error {
 }
 
 // QuiescedAt is when a target was last asked to be quiesced: the end of that step, or, for as long as it is open, its
-// beginning; or the zero time. A container started later than that is active again.
-func (j Journal) QuiescedAt(target string) time.Time {
-	return j.lastAsked(target, func(e Entry) bool { return e.Step.Kind == Workload && e.Step.To == Quiesced && !e.Untouched })
+// beginning; or the zero moment. A container started later than that is active again.
+func (j Journal) QuiescedAt(target string) Moment {
+	return j.lastAsked(target, func(e Entry) bool { return e.Step.quiesces() && !e.Untouched })
 }
 
-// QuiesceBegan is when the rollout first asked a target to be quiesced on its way forward, or the zero time. A life that
+// QuiesceBegan is when the rollout first asked a target to be quiesced on its way forward, or the zero moment. A life that
 // began later has taken the place of one that ended while it was quiescing.
-func (j Journal) QuiesceBegan(target string) time.Time {
+func (j Journal) QuiesceBegan(target string) Moment {
 	for _, entry := range j.History {
-		if entry.Direction == Forward && !entry.Untouched && entry.Step.Kind == Workload && entry.Step.To == Quiesced && slices.Contains(entry.Step.Targets, target) {
-			return entry.Started
+		if entry.Direction == Forward && !entry.Untouched && entry.Step.quiesces() && slices.Contains(entry.Step.Targets, target) {
+			return Moment{entry.Started, entry.Lives[target]}
 		}
 	}
-	return time.Time{}
+	return Moment{}
 }
 
-// StopAskedAt is the latest moment at which a target that ran may have been asked to stop, or the zero time. The life
+// StopAskedAt is the latest moment at which a target that ran may have been asked to stop, or the zero moment. The life
 // that it was in then is over, or about to be.
-func (j Journal) StopAskedAt(target string) time.Time {
-	return j.lastAsked(target, func(e Entry) bool { return e.Step.Kind == Container && e.Step.From == Healthy && !e.Step.Watches() })
+func (j Journal) StopAskedAt(target string) Moment {
+	return j.lastAsked(target, func(e Entry) bool { return e.Step.stops() })
 }
 
-func (j Journal) lastAsked(target string, is func(Entry) bool) time.Time {
+func (j Journal) lastAsked(target string, is func(Entry) bool) Moment {
 	for i := len(j.History) - 1; i >= 0; i-- {
 		entry := j.History[i]
 		if !is(entry) || !slices.Contains(entry.Step.Targets, target) {
 			continue
 		}
 		if entry.Ended.IsZero() {
-			return entry.Started
+			return Moment{entry.Started, entry.Lives[target]}
 		}
-		return entry.Ended
+		life, told := entry.LivesAfter[target]
+		if !told {
+			life = entry.Lives[target]
+		}
+		return Moment{entry.Ended, life}
 	}
-	return time.Time{}
+	return Moment{}
 }
 
 // Check refuses a journal that this code can't carry on.

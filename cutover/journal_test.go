@@ -16,9 +16,9 @@ func TestJournalKnowsWhatWasAsked(t *testing.T) {
 	}
 	j := cutover.Journal{History: []cutover.Entry{
 		{Step: step(cutover.Workload, cutover.Active, cutover.Frozen), Direction: cutover.Forward, Started: at(1), Ended: at(2)},
-		{Step: step(cutover.Workload, cutover.Frozen, cutover.Quiesced), Direction: cutover.Forward, Started: at(3)},
-		{Step: step(cutover.Workload, cutover.Frozen, cutover.Quiesced), Direction: cutover.Forward, Started: at(5), Ended: at(6)},
-		{Step: step(cutover.Container, cutover.Healthy, cutover.Stopped), Direction: cutover.Forward, Started: at(7), Ended: at(8)},
+		{Step: step(cutover.Workload, cutover.Frozen, cutover.Quiesced), Direction: cutover.Forward, Started: at(3), Lives: map[string]string{"gw-1": "a"}},
+		{Step: step(cutover.Workload, cutover.Frozen, cutover.Quiesced), Direction: cutover.Forward, Started: at(5), Ended: at(6), Lives: map[string]string{"gw-1": "a"}, LivesAfter: map[string]string{"gw-1": "b"}},
+		{Step: step(cutover.Container, cutover.Healthy, cutover.Stopped), Direction: cutover.Forward, Started: at(7), Ended: at(8), Lives: map[string]string{"gw-1": "b"}},
 		{Step: step(cutover.Container, cutover.Stopped, cutover.Healthy), Direction: cutover.Back, Started: at(9), Ended: at(10)},
 		{Step: step(cutover.Workload, cutover.Quiesced, cutover.Frozen), Direction: cutover.Back, Started: at(11), Ended: at(12)},
 		{Step: step(cutover.Container, cutover.Healthy, cutover.Healthy), Direction: cutover.Back, Started: at(13)},
@@ -26,16 +26,43 @@ func TestJournalKnowsWhatWasAsked(t *testing.T) {
 	untouched := cutover.Journal{History: []cutover.Entry{
 		{Step: step(cutover.Workload, cutover.Active, cutover.Quiesced), Direction: cutover.Forward, Started: at(1), Ended: at(2), Untouched: true},
 	}}
-	for name, test := range map[string]struct{ got, want time.Time }{
-		"quiesced without effect": {untouched.QuiescedAt("gw-1"), time.Time{}},
-		"begun without effect":    {untouched.QuiesceBegan("gw-1"), time.Time{}},
-		"quiesced last":           {j.QuiescedAt("gw-1"), at(6)},
-		"quiesced first":          {j.QuiesceBegan("gw-1"), at(3)},
-		"stopped, not looked at":  {j.StopAskedAt("gw-1"), at(8)},
-		"another was not stopped": {j.StopAskedAt("gw-2"), time.Time{}},
+	for name, test := range map[string]struct{ got, want cutover.Moment }{
+		"quiesced without effect": {untouched.QuiescedAt("gw-1"), cutover.Moment{}},
+		"begun without effect":    {untouched.QuiesceBegan("gw-1"), cutover.Moment{}},
+		"quiesced last":           {j.QuiescedAt("gw-1"), cutover.Moment{At: at(6), Life: "b"}},
+		"quiesced first":          {j.QuiesceBegan("gw-1"), cutover.Moment{At: at(3), Life: "a"}},
+		"stopped, not looked at":  {j.StopAskedAt("gw-1"), cutover.Moment{At: at(8), Life: "b"}},
+		"another was not stopped": {j.StopAskedAt("gw-2"), cutover.Moment{}},
 	} {
-		if !test.got.Equal(test.want) {
-			t.Errorf("%s: got %s, want %s", name, test.got, test.want)
+		if test.got != test.want {
+			t.Errorf("%s: got %v, want %v", name, test.got, test.want)
+		}
+	}
+}
+
+// A life that is known tells by itself; dates, which a clock that is set makes wrong, only where it is not.
+func TestMoment(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	place := func(life string, at time.Time) cutover.Place {
+		return cutover.Place{Running: true, Life: life, StartedAt: at}
+	}
+	for name, test := range map[string]struct {
+		asked cutover.Moment
+		place cutover.Place
+		want  bool
+	}{
+		"the same life":                            {cutover.Moment{At: noon, Life: "a"}, place("a", noon.Add(-time.Hour)), false},
+		"the same, the clock was set back since":   {cutover.Moment{At: noon, Life: "a"}, place("a", noon.Add(time.Hour)), false},
+		"another":                                  {cutover.Moment{At: noon, Life: "a"}, place("b", noon.Add(time.Second)), true},
+		"another, after the clock was set back":    {cutover.Moment{At: noon, Life: "a"}, place("b", noon.Add(-time.Hour)), true},
+		"it did not run then":                      {cutover.Moment{At: noon, Life: cutover.NoLife}, place("b", noon.Add(-time.Hour)), true},
+		"not known, later":                         {cutover.Moment{At: noon}, place("b", noon.Add(time.Second)), true},
+		"not known, earlier":                       {cutover.Moment{At: noon}, place("b", noon.Add(-time.Second)), false},
+		"what is asked of it now":                  {place("a", noon).Moment(), place("a", noon), false},
+		"what was asked of it when it did not run": {cutover.Place{StartedAt: noon, Life: "a"}.Moment(), place("b", noon.Add(-time.Hour)), true},
+	} {
+		if got := test.asked.Before(test.place); got != test.want {
+			t.Errorf("%s: began after it was asked: %v, want %v", name, got, test.want)
 		}
 	}
 }

@@ -33,6 +33,12 @@ type Step struct {
 // Watches reports whether the step only watches its targets.
 func (s Step) Watches() bool { return s.From == s.To }
 
+// quiesces reports whether the targets are asked to quiesce.
+func (s Step) quiesces() bool { return s.Kind == Workload && s.To == Quiesced }
+
+// stops reports whether targets that run are asked to stop.
+func (s Step) stops() bool { return s.Kind == Container && s.From == Healthy && s.To != Healthy }
+
 // undo is the same rung backwards. Nothing is held on the way back: the fleet it leads to is known to be good.
 func (s Step) undo() Step {
 	back := s

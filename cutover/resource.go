@@ -46,6 +46,35 @@ type Place struct {
 	Published map[int]int // container port to host port; nil when Address is the container's own
 }
 
+// NoLife is the life of a container that does not run.
+const NoLife = "none"
+
+// Moment is when something was asked of a container, and the life that it was in then. A clock may be set back, and a life
+// that begins later be dated earlier: so lives tell, and dates only where a life is not known.
+type Moment struct {
+	At   time.Time
+	Life string // as Place has it, NoLife, or "" when it could not be told
+}
+
+// IsZero reports whether it was never asked.
+func (m Moment) IsZero() bool { return m.At.IsZero() }
+
+// Moment is this one: what is asked now is asked in the life that the container is in.
+func (p Place) Moment() Moment {
+	if !p.Running {
+		return Moment{p.StartedAt, NoLife}
+	}
+	return Moment{p.StartedAt, p.Life}
+}
+
+// Before reports whether the life that a running container is in, or the last one of one that has ended, began after this moment.
+func (m Moment) Before(p Place) bool {
+	if m.Life != "" && p.Life != "" {
+		return p.Life != m.Life
+	}
+	return p.StartedAt.After(m.At)
+}
+
 // Port is the port at Address that leads to a port of the container; 0 when that port is not published.
 func (p Place) Port(containerPort int) int {
 	if p.Published == nil {

@@ -16,10 +16,13 @@ type Runner struct {
 	Resources map[Kind]Resource
 	Emit      func(Event) // may be nil
 
-	Poll     map[Kind]time.Duration // between two looks; DefaultPoll where missing
-	AskAgain time.Duration          // between two requests of a target that has not arrived; default a second
-	Limit    time.Duration          // for one request; default 30 s
-	Look     time.Duration          // for one look; default 5 s
+	Poll map[Kind]time.Duration // between two looks; DefaultPoll where missing
+	// Locate tells where a container is, and with it which life it is in; nil: lives are told apart by their dates only.
+	Locate func(ctx context.Context, target string) (Place, error)
+
+	AskAgain time.Duration // between two requests of a target that has not arrived; default a second
+	Limit    time.Duration // for one request; default 30 s
+	Look     time.Duration // for one look; default 5 s
 
 	// Interrupts is how many signals the process has had; Wake can be received from when it has changed.
 	Interrupts func() int
@@ -81,6 +84,7 @@ func (r *run) all(ctx context.Context) Outcome {
 			return r.notSaved(err)
 		}
 		result, reason := r.carryOut(ctx, step, entry)
+		entry.LivesAfter = r.lives(ctx, step)
 		entry.Ended = r.Clock.Now()
 		switch result {
 		case arrived:
@@ -144,9 +148,10 @@ func (r *run) goOn() {
 // begin journals that the step at the cursor may be in flight from now on.
 func (r *run) begin(ctx context.Context, step Step) (*Entry, error) {
 	r.emit(Event{Type: EventStep, Step: step})
+	lives := r.lives(ctx, step)
 	before := r.Clock.Now()
 	r.asked, r.resumed = r.resumed, false
-	r.journal.History = append(r.journal.History, Entry{N: r.journal.Cursor + 1, Step: step, Direction: r.journal.Direction, Started: before})
+	r.journal.History = append(r.journal.History, Entry{N: r.journal.Cursor + 1, Step: step, Direction: r.journal.Direction, Started: before, Lives: lives})
 	entry := &r.journal.History[len(r.journal.History)-1]
 	if err := r.save(ctx); err != nil {
 		return nil, err
@@ -155,6 +160,24 @@ func (r *run) begin(ctx context.Context, step Step) (*Entry, error) {
 	entry.Saving = entry.Started.Sub(before)
 	return entry, nil
 }
+
+// lives are those that the targets of a step which quiesces or stops them are in now, as far as they can be told.
+func (r *run) lives(ctx context.Context, step Step) map[string]string {
+	if r.Locate == nil || !(step.quiesces() || step.stops()) {
+		return nil
+	}
+	lives := map[string]string{}
+	for _, name := range step.Targets {
+		call, cancel := r.limited(ctx, "looking at "+name, time.Now(), r.lookLimit())
+		if place, err := r.Locate(call, name); err == nil {
+			lives[name] = place.Moment().Life
+		}
+		cancel()
+	}
+	return lives
+}
+
+func (r *run) lookLimit() time.Duration { return orDefault(r.Look, 5*time.Second) }
 
 func (r *run) save(ctx context.Context) error {
 	ctx, cancel := r.limited(ctx, "saving the journal", time.Now(), orDefault(r.Limit, 30*time.Second))

@@ -111,7 +111,7 @@ func (a *attempt) askedAll() bool {
 func (a *attempt) look(ctx context.Context) []Seen {
 	seen := make([]Seen, len(a.targets))
 	for i, t := range a.targets {
-		call, cancel := a.limited(ctx, "looking at "+t.name, time.Now(), orDefault(a.Look, 5*time.Second))
+		call, cancel := a.limited(ctx, "looking at "+t.name, time.Now(), a.lookLimit())
 		observation, err := a.Resources[a.step.Kind].Observe(call, t.name)
 		seen[i] = Seen{Target: t.name, Observation: observation, Err: withCause(call, err)}
 		cancel()

@@ -176,11 +176,11 @@ func (s *stack) containersContract(t *testing.T) {
 	}
 	fresh := plan.New(old)
 	var stopAsked time.Time // as the journal would know it
-	containers := docker.NewContainers(fleet, plan, func(target string) time.Time {
+	containers := docker.NewContainers(fleet, plan, func(target string) cutover.Moment {
 		if target == old {
-			return stopAsked
+			return cutover.Moment{At: stopAsked}
 		}
-		return time.Time{}
+		return cutover.Moment{}
 	}, time.Now)
 	cutovertest.Resource(t, cutovertest.ResourceFixture{
 		Resource: containers, Target: fresh, From: cutover.Absent,

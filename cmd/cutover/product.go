@@ -94,7 +94,7 @@ func (s *site) mayDiffer() []string {
 func (s *site) seenByDriver() driver.Containers {
 	return driver.Containers{
 		Locate: func(ctx context.Context, target string) (cutover.Place, error) { return s.fleet.Locate(ctx, target) },
-		Restart: func(ctx context.Context, target string, since time.Time) error {
+		Restart: func(ctx context.Context, target string, since cutover.Moment) error {
 			if s.containers == nil {
 				return errors.New("there is no plan to restart anything for")
 			}
@@ -103,15 +103,15 @@ func (s *site) seenByDriver() driver.Containers {
 		KeepUp:   func(ctx context.Context, target string) error { return s.containers.KeepUp(ctx, target) },
 		Moved:    func(ctx context.Context, target string) error { return s.members.Refresh(ctx, target) },
 		KeepDown: func(ctx context.Context, target string) error { return s.containers.KeepDown(ctx, target) },
-		QuiescedAt: func(target string) time.Time {
+		QuiescedAt: func(target string) cutover.Moment {
 			if s.session == nil {
-				return time.Time{}
+				return cutover.Moment{}
 			}
 			return s.session.last.QuiescedAt(target)
 		},
-		QuiesceBegan: func(target string) time.Time {
+		QuiesceBegan: func(target string) cutover.Moment {
 			if s.session == nil {
-				return time.Time{}
+				return cutover.Moment{}
 			}
 			return s.session.last.QuiesceBegan(target)
 		},

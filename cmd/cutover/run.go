@@ -60,7 +60,7 @@ func (r *rollout) carryOut(ctx context.Context, session cutover.Session) error {
 	started := time.Now()
 	runner := cutover.Runner{
 		Clock: cutover.WallClock{}, Emit: r.emit(),
-		Resources:  r.resources(),
+		Resources: r.resources(), Locate: r.fleet.Locate,
 		Poll:       map[cutover.Kind]time.Duration{cutover.Member: 20 * time.Millisecond, cutover.Container: 50 * time.Millisecond, cutover.Workload: 50 * time.Millisecond, cutover.Consumers: 50 * time.Millisecond},
 		Interrupts: signals.count, Wake: r.wake,
 	}

@@ -221,7 +221,7 @@ func (s *site) begin(plan cutover.Plan, session *remembering) {
 	s.plan, s.session = plan, session
 	s.docker.Rollout = plan.Spec.Rollout
 	s.containers = docker.NewContainers(s.fleet.For(s.docker), plan,
-		func(target string) time.Time { return session.last.StopAskedAt(target) }, time.Now)
+		func(target string) cutover.Moment { return session.last.StopAskedAt(target) }, time.Now)
 	s.containers.Starting = s.starting
 	if stopper, ok := s.driver.(driver.Stopper); ok {
 		s.containers.Stopping = stopper.Stopping

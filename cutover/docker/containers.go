@@ -17,7 +17,7 @@ import (
 type Containers struct {
 	*Fleet
 	plan    cutover.Plan
-	asked   func(target string) time.Time // when the target may last have been asked to stop, or the zero time
+	asked   func(target string) cutover.Moment // when the target may last have been asked to stop, or the zero moment
 	now     func() time.Time
 	started map[string]bool      // this process has asked Docker to start them
 	signals map[string]time.Time // when this process first sent the stop signal
@@ -35,7 +35,7 @@ type Containers struct {
 
 // NewContainers moves the containers of one plan. stopAskedAt is the latest moment at which a running target may have
 // been asked to stop, as the journal knows it: a request to stop can't be taken back.
-func NewContainers(fleet *Fleet, plan cutover.Plan, stopAskedAt func(target string) time.Time, now func() time.Time) *Containers {
+func NewContainers(fleet *Fleet, plan cutover.Plan, stopAskedAt func(target string) cutover.Moment, now func() time.Time) *Containers {
 	return &Containers{Fleet: fleet, plan: plan, asked: stopAskedAt, now: now, started: map[string]bool{}, signals: map[string]time.Time{}, killed: map[string]bool{}, carried: map[string]bool{}, gone: map[string]string{}, spared: map[string]bool{}, keeps: map[string]*keeping{}}
 }
 
@@ -268,7 +268,7 @@ func (r *Containers) remove(ctx context.Context, c container.InspectResponse) er
 
 // Restart gives a container a new life, unless it has begun one after since already. It does not wait: it sends the
 // stop signal, and once the container is down starts it, so it is to be asked again until it has happened.
-func (r *Containers) Restart(ctx context.Context, target string, since time.Time) error {
+func (r *Containers) Restart(ctx context.Context, target string, since cutover.Moment) error {
 	c, err := r.mine(ctx, target)
 	if err != nil {
 		return err
@@ -278,7 +278,7 @@ func (r *Containers) Restart(ctx context.Context, target string, since time.Time
 
 // renew makes a container run in a life that began after since: it starts a stopped one, leaves a good one alone,
 // and sends the stop signal to one whose life is over.
-func (r *Containers) renew(ctx context.Context, c container.InspectResponse, since time.Time) error {
+func (r *Containers) renew(ctx context.Context, c container.InspectResponse, since cutover.Moment) error {
 	switch {
 	case !c.State.Running:
 		return r.start(ctx, c)
@@ -289,9 +289,9 @@ func (r *Containers) renew(ctx context.Context, c container.InspectResponse, sin
 	}
 }
 
-// lives reports whether a container's present life began after a moment on this machine's clock.
-func (r *Containers) lives(c container.InspectResponse, since time.Time) bool {
-	return since.IsZero() || r.startedAt(c).After(since)
+// lives reports whether a container's present life began after a moment.
+func (r *Containers) lives(c container.InspectResponse, since cutover.Moment) bool {
+	return since.IsZero() || since.Before(cutover.Place{StartedAt: r.startedAt(c), Life: c.State.StartedAt})
 }
 
 func isNotFound(err error) bool { return cerrdefs.IsNotFound(err) }

@@ -51,7 +51,7 @@ func (d *APIGateway) drained(target string, place cutover.Place) cutover.Observa
 	switch {
 	case place.ID == "":
 		return cutover.Observation{Detail: "it is not there any more", Doomed: "it is not there any more: somebody has removed it"}
-	case d.Containers.QuiesceBegan != nil && place.EndedAt.Before(d.Containers.QuiesceBegan(target)):
+	case d.endedBefore(target, place):
 		ended := "it had ended before it was asked to drain: metrics, licence and quota data may be lost"
 		return cutover.Observation{Detail: ended, Doomed: ended}
 	case place.ExitCode > bySignal && place.ExitCode != terminated:
@@ -61,6 +61,18 @@ func (d *APIGateway) drained(target string, place cutover.Place) cutover.Observa
 		seen.Warning = fmt.Sprintf("it ended with exit code %d after it was asked to drain", place.ExitCode)
 	}
 	return seen
+}
+
+// endedBefore reports whether a node that has ended had done so when it was first asked to drain.
+func (d *APIGateway) endedBefore(target string, place cutover.Place) bool {
+	if d.Containers.QuiesceBegan == nil {
+		return false
+	}
+	began := d.Containers.QuiesceBegan(target)
+	if began.Life != "" {
+		return began.Life == cutover.NoLife
+	}
+	return place.EndedAt.Before(began.At)
 }
 
 // died says so when the life in which a target was asked to quiesce is over.

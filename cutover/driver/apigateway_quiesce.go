@@ -32,7 +32,7 @@ func (d *APIGateway) Set(ctx context.Context, target string, want cutover.State)
 		return d.Containers.Restart(ctx, target, d.Containers.QuiescedAt(target))
 	}
 	if mode, err := d.mode(ctx, place); err == nil && mode == modeQuiesce {
-		return d.Containers.Restart(ctx, target, place.StartedAt) // nobody asked it to be
+		return d.Containers.Restart(ctx, target, place.Moment()) // nobody asked it to be
 	}
 	if !d.Freeze {
 		return nil
@@ -176,7 +176,7 @@ func (d *APIGateway) wakeFallout(ctx context.Context, target string) error {
 		if err != nil {
 			return err
 		}
-		if !place.Running || !place.StartedAt.After(since) {
+		if !place.Running || !since.Before(place) {
 			continue
 		}
 		if d.Containers.Moved != nil {

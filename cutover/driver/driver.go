@@ -5,7 +5,6 @@ package driver
 
 import (
 	"context"
-	"time"
 
 	"github.com/cutover/cutover/cutover"
 )
@@ -64,18 +63,18 @@ type Consumer interface {
 type Containers struct {
 	Locate func(ctx context.Context, target string) (cutover.Place, error)
 	// Restart gives a container a new life unless it has begun one after since; to be asked again until it has.
-	Restart func(ctx context.Context, target string, since time.Time) error
+	Restart func(ctx context.Context, target string, since cutover.Moment) error
 	// Moved is called for a container that was given a new life although no step had it: it may have another address
 	// now. To be repeated until it gives no error.
 	Moved func(ctx context.Context, target string) error
 	// KeepDown switches a container's restart policy off, so that a process that ends stays ended. KeepUp gives it the
 	// one that it had, or that of the container which it replaces.
 	KeepDown, KeepUp func(ctx context.Context, target string) error
-	// QuiescedAt is when the target was last asked to quiesce, or the zero time.
-	QuiescedAt func(target string) time.Time
+	// QuiescedAt is when the target was last asked to quiesce, or the zero moment.
+	QuiescedAt func(target string) cutover.Moment
 	// QuiesceBegan is when the target was first asked to on the way forward, in this process or one before it, or the
-	// zero time.
-	QuiesceBegan func(target string) time.Time
+	// zero moment.
+	QuiesceBegan func(target string) cutover.Moment
 	// Facts are those of the old node that a target is, or replaces; none before there is a plan.
 	Facts func(target string) (Facts, bool)
 	// Old is the container that a target replaces, or "".

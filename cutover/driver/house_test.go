@@ -182,9 +182,9 @@ func (w *town) containers() driver.Containers {
 			}
 			return h.place(), nil
 		},
-		Restart: func(_ context.Context, target string, since time.Time) error {
+		Restart: func(_ context.Context, target string, since cutover.Moment) error {
 			h := w.houses[target]
-			if place := h.place(); !place.Running || !place.StartedAt.After(since) {
+			if place := h.place(); !place.Running || !since.Before(place) {
 				h.kill()
 				h.start()
 			}
@@ -194,14 +194,14 @@ func (w *town) containers() driver.Containers {
 			w.keptDown = append(w.keptDown, target)
 			return nil
 		},
-		QuiescedAt: func(target string) time.Time {
+		QuiescedAt: func(target string) cutover.Moment {
 			h := w.houses[target]
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			return h.quiesced
+			return cutover.Moment{At: h.quiesced}
 		},
 		KeepUp:       func(context.Context, string) error { return nil },
-		QuiesceBegan: func(string) time.Time { return w.quiesceBegan },
+		QuiesceBegan: func(string) cutover.Moment { return cutover.Moment{At: w.quiesceBegan} },
 		Facts:        func(string) (driver.Facts, bool) { return w.facts, w.planned },
 		Old: func(target string) string {
 			if !w.planned || !isNew(target) {

@@ -135,7 +135,7 @@ func (d *HTTP) Observe(ctx context.Context, target string) (cutover.Observation,
 	if got.status == http.StatusOK {
 		return cutover.Observation{State: cutover.Quiesced, Detail: detail}, nil
 	}
-	if since := d.Containers.QuiescedAt(target); !since.IsZero() && !place.StartedAt.After(since) {
+	if since := d.Containers.QuiescedAt(target); !since.IsZero() && !since.Before(place) {
 		return cutover.Observation{Detail: detail + ", but a request to quiesce may still be under way"}, nil
 	}
 	ready, why, err := d.Ready(ctx, target, place)

@@ -37,14 +37,14 @@ func TestHTTPKeepsTheContract(t *testing.T) {
 				place.StartedAt = lives
 				return place, nil
 			},
-			Restart: func(_ context.Context, _ string, since time.Time) error {
-				if !lives.After(since) {
+			Restart: func(_ context.Context, _ string, since cutover.Moment) error {
+				if !lives.After(since.At) {
 					lives = time.Now()
 					quiesced.Store(false)
 				}
 				return nil
 			},
-			QuiescedAt: func(string) time.Time { return journaled },
+			QuiescedAt: func(string) cutover.Moment { return cutover.Moment{At: journaled} },
 		},
 	})
 	if ok, detail, err := d.Ready(t.Context(), "web-1", placeOf(t, server.URL)); !ok || err != nil {

@@ -59,7 +59,7 @@ func (d *IntegrationServer) Set(ctx context.Context, target string, want cutover
 		return err // a server that is slow to enable its packages is asked again
 	}
 	// What it refuses to undo is left behind by a new life.
-	return errors.Join(fmt.Errorf("wake %s: %w; it is restarted", target, err), d.Containers.Restart(ctx, target, place.StartedAt))
+	return errors.Join(fmt.Errorf("wake %s: %w; it is restarted", target, err), d.Containers.Restart(ctx, target, place.Moment()))
 }
 
 func (d *IntegrationServer) quiesce(ctx context.Context, target string, place cutover.Place) error {

@@ -35,6 +35,7 @@ type Server struct {
 	settled settled
 	wanted  map[string]cutover.State // of a target's consumers
 	calls   map[string]*quiesceCall  // the latest request of Integration Server's own quiesce
+	ahead   map[string]time.Time     // when a target's request to quiesce was first seen dated in the future
 	asked   map[string]string        // the life in which a target was asked to quiesce, and not to come back since
 }
 
@@ -53,7 +54,7 @@ func (s *Server) init() {
 	}
 	s.client = sync.OnceValue(func() *http.Client { return newClient(s.TLS) })
 	s.settled, s.wanted = settled{}, map[string]cutover.State{}
-	s.calls, s.asked = map[string]*quiesceCall{}, map[string]string{}
+	s.calls, s.asked, s.ahead = map[string]*quiesceCall{}, map[string]string{}, map[string]time.Time{}
 }
 
 // TLS is whom an admin port is trusted by, and who we are to it. The files hold PEM.
@@ -260,7 +261,7 @@ func (s *Server) isNew(target string) bool {
 // quiescedNow reports whether a running container was asked to quiesce in its present life.
 func (s *Server) quiescedNow(target string, place cutover.Place) bool {
 	since := s.Containers.QuiescedAt(target)
-	return !since.IsZero() && !place.StartedAt.After(since)
+	return !since.IsZero() && !since.Before(place)
 }
 
 // diedBefore reports whether an old container, on its way to be quiesced, ended in an earlier process of this rollout
@@ -270,7 +271,7 @@ func (s *Server) diedBefore(target string, place cutover.Place) bool {
 		return false
 	}
 	began := s.Containers.QuiesceBegan(target)
-	return !began.IsZero() && place.StartedAt.After(began)
+	return !began.IsZero() && began.Before(place)
 }
 
 // running locates a container that must be running.

@@ -155,9 +155,16 @@ func (s *Server) mayStillQuiesce(target string, place cutover.Place, minutes int
 		if c.answered() {
 			return false
 		}
-		since = c.began
+		since.At = c.began
 	} else if !s.quiescedNow(target, place) {
 		return false
 	}
-	return s.Now().Before(since.Add(takes(minutes)))
+	now := s.Now()
+	if since.At.After(now) { // the clock was set back: it is counted from now on
+		if s.ahead[target].IsZero() {
+			s.ahead[target] = now
+		}
+		since.At = s.ahead[target]
+	}
+	return now.Before(since.At.Add(takes(minutes)))
 }

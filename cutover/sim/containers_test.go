@@ -86,7 +86,7 @@ func (r *containers) Set(ctx context.Context, target string, want cutover.State)
 }
 
 // renew makes a container run in a life that began after since.
-func (r *containers) renew(ctx context.Context, c *container, since time.Time) error {
+func (r *containers) renew(ctx context.Context, c *container, since cutover.Moment) error {
 	switch {
 	case c.returning:
 		return nil
@@ -106,7 +106,12 @@ func (r *containers) renew(ctx context.Context, c *container, since time.Time) e
 	return err
 }
 
-func lives(c *container, since time.Time) bool { return since.IsZero() || c.startedAt.After(since) }
+func lives(c *container, since cutover.Moment) bool { return since.IsZero() || since.Before(c.place()) }
+
+// place tells a container's life; where it is found is not in it.
+func (c *container) place() cutover.Place {
+	return cutover.Place{ID: c.name, Host: "host", Running: c.running, StartedAt: c.startedAt, Life: fmt.Sprint(c.life)}
+}
 
 func (r *containers) restorePolicy(ctx context.Context, c *container) error {
 	if c.fresh || c.policy == r.restarts {

@@ -15,6 +15,7 @@ type engine struct {
 	*world
 	name       string
 	up         bool
+	clock      time.Duration // how far its clock has been set ahead of everybody else's
 	containers map[string]*container
 }
 
@@ -101,7 +102,7 @@ func (c *container) start() error {
 	c.life++
 	c.nextAddress++
 	c.returning = false
-	c.running, c.ready, c.ending, c.meant, c.startedAt = true, false, false, false, time.Now()
+	c.running, c.ready, c.ending, c.meant, c.startedAt = true, false, false, false, time.Now().Add(c.clock)
 	c.at = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(c.nextAddress >> 8), byte(c.nextAddress)}), 5555)
 	c.byAddress[c.at] = c
 	c.mode, c.unflushed = cutover.Active, false

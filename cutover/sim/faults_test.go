@@ -75,6 +75,12 @@ var faults = []func(*world){
 		}
 	},
 	func(w *world) {
+		if c := w.anything(); c != nil && w.strikes("clock set", 1) {
+			c.clock = w.between(-time.Hour, time.Hour)
+			w.say("the clock of %s is set %s ahead", c.engine.name, c.clock)
+		}
+	},
+	func(w *world) {
 		if w.consul.up && w.strikes("consul down", 0.7) {
 			w.consul.crash(w.between(0, 30*time.Second), false)
 		}

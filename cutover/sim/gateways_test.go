@@ -48,7 +48,7 @@ func (g *gateways) Set(ctx context.Context, target string, want cutover.State) e
 	case !c.running, !since.IsZero() && !lives(c, since):
 		return g.containers.renew(ctx, c, since)
 	case c.mode == "" || c.mode == cutover.Quiesced:
-		return g.containers.renew(ctx, c, c.startedAt)
+		return g.containers.renew(ctx, c, c.place().Moment())
 	}
 	return g.speak(ctx, c, "makes "+string(want), func(c *container) {
 		if c.mode == cutover.Active || c.mode == cutover.Frozen {

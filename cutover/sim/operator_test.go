@@ -63,7 +63,7 @@ func (p *proc) program(verb string) string {
 		poll[kind] = p.poll
 	}
 	runner := cutover.Runner{
-		Clock: p, Emit: p.emit, Poll: poll, Limit: p.limit, Look: p.look, Interrupts: func() int { return p.signals },
+		Clock: p, Emit: p.emit, Poll: poll, Limit: p.limit, Look: p.look, Interrupts: func() int { return p.signals }, Locate: p.locate,
 		Resources: map[cutover.Kind]cutover.Resource{
 			cutover.Container: watched{boxes, p}, cutover.Member: watched{members, p},
 			cutover.Workload: watched{&gateways{p, boxes}, p}, cutover.Consumers: watched{consumption{p, boxes}, p},
@@ -116,10 +116,12 @@ func (p *proc) locate(ctx context.Context, target string) (cutover.Place, error)
 	if err != nil {
 		return cutover.Place{}, err
 	}
-	place := cutover.Place{Host: "host"}
-	if c != nil && c.running {
-		place.ID, place.Running, place.StartedAt, place.Address = c.name, true, c.startedAt, c.at.Addr().String()
-		place.Life = fmt.Sprint(c.life)
+	if c == nil {
+		return cutover.Place{Host: "host"}, nil
+	}
+	place := c.place()
+	if c.running {
+		place.Address = c.at.Addr().String()
 	}
 	return place, nil
 }

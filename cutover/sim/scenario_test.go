@@ -39,7 +39,7 @@ type scenario struct {
 var kinds = []string{
 	"kill", "pause", "signal", "abort", "lock lost", "renewal lost", "save failed",
 	"request refused", "request lost", "request late", "answer lost", "look failed", "look hung",
-	"container crashes", "gateway sick", "engine restarted", "dies while starting", "flaps while starting", "does not stop", "dies while flushing",
+	"container crashes", "gateway sick", "engine restarted", "clock set", "dies while starting", "flaps while starting", "does not stop", "dies while flushing",
 	"consul down", "consul restarted", "balancer killed", "balancer stalls", "balancer misses", "balancer lies", "balancer lies grossly", "balancer reloads", "long request",
 	"bad image", "never quiesces", "wrong password", "never starts again",
 }
