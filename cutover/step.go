@@ -211,12 +211,13 @@ func (a *attempt) timeout(seen []Seen) string {
 }
 
 // pause is the time to the next look: the poll interval, or less when the hold or the deadline is over sooner. After a
-// long wait it is a thirtieth of that, and in a long hold a hundredth, up to DefaultPoll: looking costs, and little is gained by it then.
+// while it is a fifteenth of what was waited, up to slowest, and in a long hold a hundredth of that, up to DefaultPoll: looking
+// costs, and little is gained by it then.
 func (a *attempt) pause() time.Duration {
 	now := a.Clock.Now()
 	pause := a.poll(a.step.Kind)
 	if a.held.IsZero() {
-		pause = max(pause, min(now.Sub(a.began)/30, DefaultPoll))
+		pause = max(pause, min(now.Sub(a.began)/15, slowest))
 	}
 	if !a.held.IsZero() {
 		pause = max(pause, min(a.step.Hold/100, DefaultPoll))
@@ -224,6 +225,9 @@ func (a *attempt) pause() time.Duration {
 	}
 	return max(min(pause, a.deadline.Sub(now)), time.Millisecond)
 }
+
+// slowest is the longest time between two looks while a target has not arrived.
+const slowest = 200 * time.Millisecond
 
 func (a *attempt) askAgain() time.Duration { return orDefault(a.AskAgain, time.Second) }
 

@@ -18,11 +18,7 @@ func (m *Members) drained(ctx context.Context, target string, seen sighting, sti
 	}
 	seen, over := m.excuse(seen, now.Sub(d.left))
 	state, detail := seen.judge(still, m.notes)
-	every := socketsBefore
-	if state == cutover.Drained {
-		every = socketsMissing
-	}
-	open, err := m.connections(ctx, target, seen, every, &over)
+	open, err := m.connections(ctx, target, seen, state == cutover.Drained, &over)
 	if err != nil {
 		return cutover.Observation{}, fmt.Errorf("observe member %s: not observed: %w", target, err)
 	}

@@ -78,10 +78,14 @@ type traffic struct {
 	left   string // connections that are no longer waited for, for people
 }
 
-// connections looks at what a target has open once no balancer sends it anything new. A list that is not older than
-// every may say that something is open; that nothing is only a list of this moment says.
-func (m *Members) connections(ctx context.Context, target string, seen sighting, every time.Duration, over *overdue) (traffic, error) {
-	d := m.draining(target)
+// connections looks at what a target has open once no balancer sends it anything new. A list that is not old yet will do where
+// something is open, or where the balancers' word is that something is in flight, so that they are not all that is missing; that
+// nothing is open only a list of this moment says.
+func (m *Members) connections(ctx context.Context, target string, seen sighting, missing bool, over *overdue) (traffic, error) {
+	d, every := m.draining(target), socketsBefore
+	if missing {
+		every = socketsMissing
+	}
 	if d.entering {
 		return traffic{}, nil
 	}
@@ -90,7 +94,7 @@ func (m *Members) connections(ctx context.Context, target string, seen sighting,
 	}
 	if !d.looked.IsZero() && m.cfg.Now().Sub(d.looked) < every {
 		was := *over
-		if still := m.traffic(d, &was); still.open > 0 {
+		if still := m.traffic(d, &was); still.open > 0 || !missing {
 			*over = was
 			return still, nil
 		}

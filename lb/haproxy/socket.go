@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,9 @@ import (
 
 // maxAnswer bounds what one answer may hold: `show stat` has about 700 bytes per server.
 const maxAnswer = 16 << 20
+
+// usualAnswer is room for what a small fleet's worker says, so that it takes few reads.
+const usualAnswer = 16 << 10
 
 // socket is where a command line listens; the zero socket is not configured.
 type socket struct{ network, address string }
@@ -49,14 +53,15 @@ func (s socket) ask(ctx context.Context, line string) (string, error) {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite() // a peer that has closed already shows in the answer
 	}
-	answer, err := io.ReadAll(io.LimitReader(conn, maxAnswer+1))
+	answer := bytes.NewBuffer(make([]byte, 0, usualAnswer))
+	_, err = answer.ReadFrom(io.LimitReader(conn, maxAnswer+1))
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("read answer of %s: %w", s, cause(ctx, err))
-	case len(answer) > maxAnswer:
+	case answer.Len() > maxAnswer:
 		return "", fmt.Errorf("read answer of %s: more than %d MiB: is this HAProxy's socket?", s, maxAnswer>>20)
 	}
-	return string(answer), nil
+	return answer.String(), nil
 }
 
 // cause prefers the context's reason to the error that it made the connection return, and leaves out of that its own port,

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -36,15 +37,16 @@ func parseStat(text string) ([]row, error) {
 	reader := csv.NewReader(strings.NewReader(body))
 	reader.FieldsPerRecord = -1
 	reader.LazyQuotes = true
-	records, err := reader.ReadAll()
+	reader.ReuseRecord = true
+	header, err := reader.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("read `show stat`: no header")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read `show stat`: %w", err)
 	}
-	if len(records) == 0 {
-		return nil, errors.New("read `show stat`: no header")
-	}
-	column := map[string]int{}
-	for i, name := range records[0] {
+	column, columns := map[string]int{}, len(header)
+	for i, name := range header {
 		column[name] = i
 	}
 	for _, need := range []string{"pxname", "svname", "status", "scur", "qcur", "weight", "type", "addr"} {
@@ -53,14 +55,20 @@ func parseStat(text string) ([]row, error) {
 		}
 	}
 	var rows []row
-	for _, record := range records[1:] {
-		r, err := parseRow(record, column, len(records[0]))
+	for {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read `show stat`: %w", err)
+		}
+		r, err := parseRow(record, column, columns)
 		if err != nil {
 			return nil, fmt.Errorf("read `show stat`: %w", err)
 		}
 		rows = append(rows, r)
 	}
-	return rows, nil
 }
 
 func parseRow(record []string, column map[string]int, columns int) (row, error) {
