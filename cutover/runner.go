@@ -83,6 +83,7 @@ func (r *run) all(ctx context.Context) Outcome {
 		if err != nil {
 			return r.notSaved(err)
 		}
+		r.tellRestarts(step, entry.Lives)
 		result, reason := r.carryOut(ctx, step, entry)
 		entry.LivesAfter = r.lives(ctx, step)
 		entry.Ended = r.Clock.Now()
@@ -175,6 +176,24 @@ func (r *run) lives(ctx context.Context, step Step) map[string]string {
 		cancel()
 	}
 	return lives
+}
+
+// tellRestarts warns of nodes that, about to be quiesced, are not in the life in which the plan found them: nobody has flushed what
+// they held in that one.
+func (r *run) tellRestarts(step Step, lives map[string]string) {
+	if !step.quiesces() || r.journal.Direction != Forward {
+		return
+	}
+	for _, node := range r.journal.Plan.World.Nodes {
+		life := lives[node.Name]
+		if life == "" || life == NoLife || node.Life == "" || life == node.Life {
+			continue
+		}
+		text := node.Name + ": it was restarted, by Docker or by hand, after the rollout was planned: what it held in memory then was not flushed"
+		if !slices.Contains(r.journal.Warnings, text) {
+			r.warn(text)
+		}
+	}
 }
 
 func (r *run) lookLimit() time.Duration { return orDefault(r.Look, 5*time.Second) }

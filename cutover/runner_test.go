@@ -1,6 +1,7 @@
 package cutover_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -52,6 +53,23 @@ func TestStepThatNeverArrivesTurnsTheRunRound(t *testing.T) {
 		m.ended(m.apply(), cutover.RolledBack)
 		m.isOld()
 	})
+}
+
+// A node that Docker has restarted on its own is replaced all the same, but what it had counted before is gone, and that is said.
+func TestNodeThatWasRestartedBeforeItsQuiesceIsTold(t *testing.T) {
+	m := newModel(t, 2, nil)
+	for i := range m.plan.World.Nodes {
+		m.plan.World.Nodes[i].Life = "first"
+	}
+	m.runner.Locate = func(_ context.Context, target string) (cutover.Place, error) {
+		return cutover.Place{Running: true, Life: map[string]string{"gw-1": "second"}[target] + "first"}, nil
+	}
+	journal := m.apply()
+	m.ended(journal, cutover.Done)
+	m.isNew()
+	if len(journal.Warnings) != 1 || !strings.HasPrefix(journal.Warnings[0], "gw-1: it was restarted") {
+		t.Errorf("warnings: %q", journal.Warnings)
+	}
 }
 
 // A step of which no request can have had an effect is no reason to restart anything.

@@ -18,6 +18,7 @@ type Node struct {
 	ID        string    `json:"id"`
 	Image     Image     `json:"image"`
 	StartedAt time.Time `json:"started_at"`
+	Life      string    `json:"life,omitempty"` // as Place has it; "": not known
 	Container State     `json:"container"`
 	Member    State     `json:"member"`
 	Workload  State     `json:"workload"`

@@ -90,7 +90,7 @@ func (e *Fleet) node(ctx context.Context, c container.InspectResponse, known fac
 	}
 	node := cutover.Node{
 		Name: containerName(c), Base: baseName(c), Host: e.options.Host, ID: c.ID,
-		Image: cutover.Image{Ref: c.Config.Image, ID: c.Image}, StartedAt: engineStartedAt(c),
+		Image: cutover.Image{Ref: c.Config.Image, ID: c.Image}, StartedAt: engineStartedAt(c), Life: c.State.StartedAt,
 		Facts: map[cutover.Kind]json.RawMessage{cutover.Container: remembered},
 	}
 	seen, err := e.look(ctx, c)

@@ -174,7 +174,7 @@ func (w *world) seen() cutover.World {
 			image = w.spec.Image
 		}
 		seen.Nodes = append(seen.Nodes, cutover.Node{
-			Name: name, Base: name, Host: c.engine.name, ID: "id-" + name, Image: image, StartedAt: c.startedAt,
+			Name: name, Base: name, Host: c.engine.name, ID: "id-" + name, Image: image, StartedAt: c.startedAt, Life: fmt.Sprint(c.life),
 			Container: cutover.Healthy, Member: cutover.Serving, Workload: cutover.Active,
 		})
 	}
