@@ -228,6 +228,18 @@ func (p *patient) runningContainer(c docker.Found) (found []symptom) {
 			Remedy: fmt.Sprintf("docker restart %s, and register it where it is then", c.Name),
 		})
 	}
+	if why := p.untold[c.Name]; why != "" {
+		found = append(found, symptom{
+			What:   fmt.Sprintf("whether %s works without the load balancers, on triggers and tasks, can't be told: %s", c.Name, why),
+			Remedy: "give driver.user the right to list them, or look in its administration",
+		})
+	}
+	if what := p.suspended[c.Name]; what != "" {
+		found = append(found, symptom{
+			What:   fmt.Sprintf("%s fetches nothing by itself: its triggers and its scheduler are suspended (%s)", c.Name, what),
+			Remedy: "unless somebody wants it so: resume them in its administration, or take it out and docker restart it",
+		})
+	}
 	for _, service := range p.members {
 		found = append(found, p.membership(c, service, mine)...)
 	}

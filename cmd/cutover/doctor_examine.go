@@ -8,6 +8,7 @@ import (
 
 	"github.com/cutover/cutover/cutover"
 	"github.com/cutover/cutover/cutover/docker"
+	"github.com/cutover/cutover/cutover/driver"
 	"github.com/cutover/cutover/image"
 	"github.com/cutover/cutover/lb"
 )
@@ -22,6 +23,8 @@ type patient struct {
 	registrations []lb.Registration
 	unfit         map[string]string // containers that run and that the product does not call healthy, and why
 	inactive      map[string]string // containers whose workload is not active, and what it is
+	suspended     map[string]string // containers that do nothing of what they would do without the load balancers, and what that is
+	untold        map[string]string // why that can't be told of a container
 	disagreement  []error           // of the load balancers with Consul
 	helpers       []string
 	leftovers     []image.Old
@@ -40,7 +43,7 @@ func (s *site) examine(ctx context.Context, locked bool) (*patient, error) {
 	if err := s.reach(ctx); err != nil {
 		return nil, err
 	}
-	p := &patient{service: s.config.Service, members: services(s.config.Members), unfit: map[string]string{}, inactive: map[string]string{}}
+	p := &patient{service: s.config.Service, members: services(s.config.Members), unfit: map[string]string{}, inactive: map[string]string{}, suspended: map[string]string{}, untold: map[string]string{}}
 	looking, cancel := within(ctx, "looking at containers, Consul and the journal")
 	defer cancel()
 	var err error
@@ -102,6 +105,13 @@ func (s *site) examineProducts(ctx context.Context, p *patient) {
 				p.unfit[c.Name] = seen.Detail
 			case seen.State != cutover.Active:
 				p.inactive[c.Name] = fmt.Sprintf("%s (%s)", seen.State, seen.Detail)
+			}
+		}
+		if consumer, ok := s.driver.(driver.Consumer); ok && p.unfit[c.Name] == "" && p.inactive[c.Name] == "" {
+			if seen, err := consumer.Consumers().Observe(asking, c.Name); err != nil {
+				p.untold[c.Name] = err.Error()
+			} else if seen.State == cutover.Suspended {
+				p.suspended[c.Name] = seen.Detail
 			}
 		}
 		cancel()

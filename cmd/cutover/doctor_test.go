@@ -22,7 +22,7 @@ func well() *patient {
 		service: "api", members: []lb.Service{{Name: "api", Port: 5555}},
 		containers:    []docker.Found{container("gw-1", "10.0.0.1"), container("gw-2.7f3a", "10.0.0.2")},
 		registrations: []lb.Registration{registration("gw-1", "10.0.0.1"), registration("api-gw-2.7f3a", "10.0.0.2")},
-		unfit:         map[string]string{}, inactive: map[string]string{},
+		unfit:         map[string]string{}, inactive: map[string]string{}, suspended: map[string]string{}, untold: map[string]string{},
 	}
 }
 
@@ -74,6 +74,14 @@ func TestDoctorTellsWhatDoesNotFit(t *testing.T) {
 		"a quiesced node": {
 			func(p *patient) { p.inactive["gw-1"], p.unfit["gw-1"] = "quiesced (mode QUIESCED)", "no port answers" },
 			[]string{"mends: gw-1 is not active: quiesced"},
+		},
+		"a node whose triggers were left suspended": {
+			func(p *patient) { p.suspended["gw-1"] = "suspended: JMS trigger orders" },
+			[]string{"gw-1 fetches nothing by itself: its triggers and its scheduler are suspended (suspended: JMS trigger orders)"},
+		},
+		"a node whose triggers can't be listed": {
+			func(p *patient) { p.untold["gw-1"] = "403" },
+			[]string{"whether gw-1 works without the load balancers, on triggers and tasks, can't be told: 403"},
 		},
 		"a node that is not healthy": {
 			func(p *patient) { p.unfit["gw-1"] = "health 503" },
