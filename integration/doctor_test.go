@@ -3,6 +3,8 @@
 package integration
 
 import (
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +44,19 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("exit %d", got.code)
 		}
 		s.must(s.consul.Agent().DisableServiceMaintenance("gw-1"))
+		s.isOld(before)
+	})
+	t.Run("a scheduler that was left paused is told, and left alone", func(t *testing.T) {
+		scheduler := func(doing string) {
+			s.request(http.MethodPost, fmt.Sprintf("http://%s:5555/invoke/wm.server.schedule/%sScheduler", s.address(s.fleet[0]), doing), "{}")
+		}
+		scheduler("pause")
+		s.doctorFinds(1, s.fleet[0]+" fetches nothing by itself")
+		if got := s.cutover("doctor", "--fix", "--yes"); !strings.Contains(got.stdout, "fetches nothing by itself") {
+			t.Errorf("doctor --fix: exit %d", got.code)
+		}
+		scheduler("resume")
+		s.doctorFinds(0)
 		s.isOld(before)
 	})
 	t.Run("a rollout that was killed, and whose journal is gone", func(t *testing.T) {
