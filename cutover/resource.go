@@ -29,7 +29,7 @@ type Observation struct {
 	Stragglers bool
 	Cut        int    // connections in flight that are given up because their budget is over
 	Warning    string // when not empty: the state was reached, but not as it should have been; told at the end
-	Doomed     string // when not empty: why the state asked for can't be reached any more; the step fails at once
+	Doomed     string // when not empty: why the state asked for can't be reached any more; the step fails at once, unless nothing is left to turn to
 }
 
 // Place is where a running container can be reached, as observed now. Addresses change with every start of a

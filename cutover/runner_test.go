@@ -261,6 +261,27 @@ func TestDoomedTargetFailsAtOnce(t *testing.T) {
 	m.isOld()
 }
 
+// A way back has nothing left to turn to: an old container that ended right after it was started, because the engine was shutting
+// down, is asked for again.
+func TestDoomedTargetOfAWayBackIsTriedAgain(t *testing.T) {
+	m := newModel(t, 2, nil)
+	m.failsLate()
+	doomed := 0
+	m.world.Lie = func(int) (cutover.Observation, bool) {
+		last := m.events[len(m.events)-1]
+		if doomed == 5 || last.Direction != cutover.Back || last.Step.Kind != cutover.Container || last.Step.To != cutover.Healthy {
+			return cutover.Observation{}, false
+		}
+		doomed++
+		return cutover.Observation{State: cutover.Stopped, Doomed: "exited with code 143"}, true
+	}
+	m.ended(m.apply(), cutover.RolledBack)
+	m.isOld()
+	if doomed != 5 {
+		t.Errorf("it was found doomed %d times", doomed)
+	}
+}
+
 // A state counts only when it has lasted for the hold without a gap.
 func TestFlappingHealthDoesNotCount(t *testing.T) {
 	m := newModel(t, 1, nil)

@@ -146,7 +146,7 @@ func (a *attempt) judge(seen []Seen, looked time.Time, late bool) (verdict, stri
 		if IsPermanent(s.Err) {
 			return failed, s.Target + ": " + s.Err.Error(), true
 		}
-		if s.Err == nil && s.State != a.step.To && s.Doomed != "" {
+		if s.Err == nil && s.State != a.step.To && s.Doomed != "" && !a.lastResort() {
 			return failed, s.Target + ": " + s.Doomed, true
 		}
 	}
@@ -183,6 +183,10 @@ func (a *attempt) beyond(s Seen) bool {
 	at, to := rung(a.step.Kind, s.State), rung(a.step.Kind, a.step.To)
 	return s.Err == nil && a.journal.Direction == Back && at >= 0 && at < to && to < rung(a.step.Kind, a.step.From)
 }
+
+// lastResort reports whether there is nothing left to turn to when this step fails, so that its time is used up: an old container
+// that ended right after it was started may have met an engine that was shutting down, and is started again.
+func (a *attempt) lastResort() bool { return a.journal.Direction == Back && a.step.OnTimeout == Fail }
 
 func onlyStragglers(seen []Seen, want State) bool {
 	for _, s := range seen {
