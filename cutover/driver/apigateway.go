@@ -27,10 +27,16 @@ type APIGateway struct {
 // request is what one target was asked for last.
 type request struct {
 	quiesce    bool
-	sent       bool            // the request to shut down was accepted
-	life       string          // the one in which it was asked to quiesce
-	observable bool            // the quiesce port has answered, so that its silence means something
-	fallout    map[string]bool // peers that left active with it; true once they have their new life
+	sent       bool               // the request to shut down was accepted
+	life       string             // the one in which it was asked to quiesce
+	observable bool               // the quiesce port has answered, so that its silence means something
+	fallout    map[string]*fallen // peers that left active with it
+}
+
+// fallen is a peer that left active with another node.
+type fallen struct {
+	since cutover.Moment // the life that is to end
+	woken bool           // it has its new life
 }
 
 // NewAPIGateway fills in what is not given.

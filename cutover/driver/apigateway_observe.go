@@ -96,7 +96,7 @@ func (d *APIGateway) observeActive(ctx context.Context, target string, place cut
 		return cutover.Observation{Detail: "active, but a request to quiesce may still be under way"}, nil
 	}
 	for _, peer := range slices.Sorted(maps.Keys(asked.fallout)) {
-		if !asked.fallout[peer] {
+		if !asked.fallout[peer].woken {
 			return cutover.Observation{Detail: peer + ", which left active with it, is restarted"}, nil
 		}
 		at, err := d.Containers.Locate(ctx, peer)

@@ -156,36 +156,47 @@ func (d *APIGateway) shutDown(ctx context.Context, target string, place cutover.
 // wakeFallout gives every other node a new life that left active when this one was quiesced: on a version where the
 // mode is the cluster's they all did, and nobody else would bring them back.
 func (d *APIGateway) wakeFallout(ctx context.Context, target string) error {
-	since := d.Containers.QuiescedAt(target)
-	if since.IsZero() {
+	if d.Containers.QuiescedAt(target).IsZero() {
 		return nil
 	}
 	gone, _ := d.peersLeft(ctx, target) // whose mode can't be told now is asked again
 	fallout := d.request(target).fallout
 	for _, peer := range gone {
-		fallout[peer], d.takesAll = false, true
-	}
-	for _, peer := range slices.Sorted(maps.Keys(fallout)) {
-		if fallout[peer] {
-			continue
-		}
-		if err := d.Containers.Restart(ctx, peer, since); err != nil {
-			return err
-		}
-		place, err := d.Containers.Locate(ctx, peer)
-		if err != nil {
-			return err
-		}
-		if !place.Running || !since.Before(place) {
-			continue
-		}
-		if d.Containers.Moved != nil {
-			if err := d.Containers.Moved(ctx, peer); err != nil {
+		d.takesAll = true
+		if fallout[peer] == nil {
+			place, err := d.Containers.Locate(ctx, peer)
+			if err != nil {
 				return err
 			}
+			fallout[peer] = &fallen{since: place.Moment()}
 		}
-		fallout[peer] = true
 	}
+	for _, peer := range slices.Sorted(maps.Keys(fallout)) {
+		if err := d.wake(ctx, peer, fallout[peer]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wake gives one of them a new life.
+func (d *APIGateway) wake(ctx context.Context, peer string, f *fallen) error {
+	if f.woken {
+		return nil
+	}
+	if err := d.Containers.Restart(ctx, peer, f.since); err != nil {
+		return err
+	}
+	place, err := d.Containers.Locate(ctx, peer)
+	if err != nil || !place.Running || !f.since.Before(place) {
+		return err
+	}
+	if d.Containers.Moved != nil {
+		if err := d.Containers.Moved(ctx, peer); err != nil {
+			return err
+		}
+	}
+	f.woken = true
 	return nil
 }
 
@@ -258,7 +269,7 @@ func (d *APIGateway) canObserve(ctx context.Context, place cutover.Place) error 
 // request is what is remembered of a target.
 func (d *APIGateway) request(target string) *request {
 	if d.requests[target] == nil {
-		d.requests[target] = &request{fallout: map[string]bool{}}
+		d.requests[target] = &request{fallout: map[string]*fallen{}}
 	}
 	return d.requests[target]
 }

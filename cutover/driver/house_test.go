@@ -55,7 +55,7 @@ type house struct {
 	ended     chan struct{}
 	cut       context.CancelFunc // ends it abruptly
 	startedAt time.Time
-	quiesced  time.Time // when the runner's journal says that it may have been asked to
+	quiesced  cutover.Moment // when the runner's journal says that it may have been asked to
 }
 
 func newTown(t *testing.T) *town {
@@ -169,7 +169,7 @@ func (h *house) place() cutover.Place {
 func (h *house) journal() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.quiesced = time.Now()
+	h.quiesced = cutover.Moment{At: time.Now(), Life: h.startedAt.String()}
 }
 
 // containers is the town as a driver sees it.
@@ -198,7 +198,7 @@ func (w *town) containers() driver.Containers {
 			h := w.houses[target]
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			return cutover.Moment{At: h.quiesced}
+			return h.quiesced
 		},
 		KeepUp:       func(context.Context, string) error { return nil },
 		QuiesceBegan: func(string) cutover.Moment { return cutover.Moment{At: w.quiesceBegan} },
