@@ -149,11 +149,7 @@ func (j Journal) lastAsked(target string, is func(Entry) bool) Moment {
 		if entry.Ended.IsZero() {
 			return Moment{entry.Started, entry.Lives[target]}
 		}
-		life, told := entry.LivesAfter[target]
-		if !told {
-			life = entry.Lives[target]
-		}
-		return Moment{entry.Ended, life}
+		return Moment{entry.Ended, entry.LivesAfter[target]}
 	}
 	return Moment{}
 }

@@ -90,7 +90,7 @@ var mutants = []mutant{
 		`	if err := r.save(ctx); err != nil {
 		return nil, err
 	}
-	entry.Started`, `	entry.Started`,
+	for name`, `	for name`,
 	},
 	{
 		"stragglers are cut while a balancer can't be read", "step.go",

@@ -85,7 +85,9 @@ func (r *run) all(ctx context.Context) Outcome {
 		}
 		r.tellRestarts(step, entry.Lives)
 		result, reason := r.carryOut(ctx, step, entry)
-		entry.LivesAfter = r.lives(ctx, step)
+		if result != lost && result != stopped {
+			entry.LivesAfter = r.lives(ctx, step)
+		}
 		entry.Ended = r.Clock.Now()
 		switch result {
 		case arrived:
@@ -157,6 +159,9 @@ func (r *run) begin(ctx context.Context, step Step) (*Entry, error) {
 	if err := r.save(ctx); err != nil {
 		return nil, err
 	}
+	for name, life := range r.lives(ctx, step) { // saving may have taken long
+		entry.Lives[name] = life
+	}
 	entry.Started = r.Clock.Now()
 	entry.Saving = entry.Started.Sub(before)
 	return entry, nil
@@ -167,13 +172,18 @@ func (r *run) lives(ctx context.Context, step Step) map[string]string {
 	if r.Locate == nil || !(step.quiesces() || step.stops()) {
 		return nil
 	}
+	ctx, cancel := r.limited(ctx, "looking at "+step.TargetNames(), time.Now(), r.lookLimit())
+	defer cancel()
 	lives := map[string]string{}
-	for _, name := range step.Targets {
-		call, cancel := r.limited(ctx, "looking at "+name, time.Now(), r.lookLimit())
-		if place, err := r.Locate(call, name); err == nil {
-			lives[name] = place.Moment().Life
+	for range locateTries {
+		for _, name := range step.Targets {
+			if _, told := lives[name]; told {
+				continue
+			}
+			if place, err := r.Locate(ctx, name); err == nil {
+				lives[name] = place.Moment().Life
+			}
 		}
-		cancel()
 	}
 	return lives
 }
@@ -195,6 +205,9 @@ func (r *run) tellRestarts(step Step, lives map[string]string) {
 		}
 	}
 }
+
+// locateTries is how often an engine is asked for a life that it does not tell.
+const locateTries = 3
 
 func (r *run) lookLimit() time.Duration { return orDefault(r.Look, 5*time.Second) }
 

@@ -1,6 +1,7 @@
 package lb_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -81,5 +82,30 @@ func TestClassesHaveBudgetsOfTheirOwn(t *testing.T) {
 	w.cfg.Classes = []lb.Class{{Name: "x", Backend: "["}}
 	if _, err := lb.New(w.cfg); err == nil {
 		t.Error("a pattern that is none")
+	}
+}
+
+// A connection that was closed in time fails nothing, although the list that still has it is not old.
+func TestALateClassIsTakenFromAListOfThisMoment(t *testing.T) {
+	w := newWorld(maintained())
+	w.show(lb.View{Workers: []lb.Worker{{ID: "7"}, {ID: "3", Old: true, Clients: 1, Servers: []lb.Server{server(lb.Up, 0)}}}}) // somebody else is in flight
+	w.cfg.Classes = []lb.Class{{Name: "ftp", Service: "gw", Budget: 30 * time.Second, Fail: true}}
+	w.sees("10.0.3.1:1")
+	open := w.cfg.Sockets.Open
+	closed := false
+	w.cfg.Sockets.Open = func(ctx context.Context, target string) ([]cutover.Socket, error) {
+		if closed {
+			return nil, nil
+		}
+		return open(ctx, target)
+	}
+	m := w.members(t)
+	observe(t, m)
+	w.now = w.now.Add(29500 * time.Millisecond)
+	observe(t, m)
+	closed = true
+	w.now = w.now.Add(500 * time.Millisecond)
+	if o := observe(t, m); o.Doomed != "" {
+		t.Errorf("%+v", o)
 	}
 }

@@ -52,15 +52,17 @@ const (
 )
 
 // list lists a target's connections, and finds out who the peers are.
-func (m *Members) list(ctx context.Context, target string, seen sighting) (err error) {
+func (m *Members) list(ctx context.Context, target string, seen sighting) error {
+	sockets, err := m.cfg.Sockets.Open(ctx, target)
+	if err != nil {
+		return err
+	}
+	whose, err := m.peers(ctx, seen)
+	if err != nil {
+		return err
+	}
 	d := m.draining(target)
-	if d.sockets, err = m.cfg.Sockets.Open(ctx, target); err != nil {
-		return err
-	}
-	if d.whose, err = m.peers(ctx, seen); err != nil {
-		return err
-	}
-	d.looked = m.cfg.Now()
+	d.sockets, d.whose, d.looked = sockets, whose, m.cfg.Now()
 	return nil
 }
 
@@ -79,8 +81,8 @@ type traffic struct {
 }
 
 // connections looks at what a target has open once no balancer sends it anything new. A list that is not old yet will do where
-// something is open, or where the balancers' word is that something is in flight, so that they are not all that is missing; that
-// nothing is open only a list of this moment says.
+// something is open, or where the balancers' word is that something is in flight, so that they are not all that is missing. That
+// nothing is open, or that a class is late, only a list of this moment says.
 func (m *Members) connections(ctx context.Context, target string, seen sighting, missing bool, over *overdue) (traffic, error) {
 	d, every := m.draining(target), socketsBefore
 	if missing {
@@ -94,7 +96,7 @@ func (m *Members) connections(ctx context.Context, target string, seen sighting,
 	}
 	if !d.looked.IsZero() && m.cfg.Now().Sub(d.looked) < every {
 		was := *over
-		if still := m.traffic(d, &was); still.open > 0 || !missing {
+		if still := m.traffic(d, &was); len(was.fail) == len(over.fail) && (still.open > 0 || !missing) {
 			*over = was
 			return still, nil
 		}

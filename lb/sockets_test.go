@@ -247,3 +247,27 @@ func TestTheProductsFigure(t *testing.T) {
 		}
 	}
 }
+
+// A list whose peers could not be looked up is no list.
+func TestAListWithoutItsPeersIsNotKept(t *testing.T) {
+	w := newWorld(maintained())
+	w.show(lacking)
+	w.sees("10.0.1.1:1") // a pool
+	from, gone := w.cfg.Sockets.From, false
+	w.cfg.Sockets.From = func(ctx context.Context, name string) ([]netip.Prefix, error) {
+		if gone {
+			return nil, errors.New("no engine")
+		}
+		return from(ctx, name)
+	}
+	w.cfg.InFlight = func(context.Context, string) (int, bool, error) { return 1, true, nil }
+	m := w.members(t)
+	observe(t, m)
+	gone = true
+	for range 2 {
+		w.now = w.now.Add(10 * time.Millisecond)
+		if o, err := m.Observe(t.Context(), "gateway-1"); err == nil {
+			t.Errorf("%+v", o)
+		}
+	}
+}

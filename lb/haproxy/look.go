@@ -126,6 +126,7 @@ func (b *Balancer) once(ctx context.Context) ([]worker, error) {
 	first, _, _ := strings.Cut(answer, "\n\n")
 	before, err := parseProc(first)
 	if err != nil {
+		b.listed.Store(nil)
 		return nil, err
 	}
 	b.listed.Store(&before)
