@@ -83,12 +83,7 @@ func (r *run) all(ctx context.Context) Outcome {
 		if err != nil {
 			return r.notSaved(err)
 		}
-		r.tellRestarts(step, entry.Lives)
-		result, reason := r.carryOut(ctx, step, entry)
-		if result != lost && result != stopped {
-			entry.LivesAfter = r.lives(ctx, step)
-		}
-		entry.Ended = r.Clock.Now()
+		result, reason := r.through(ctx, step, entry)
 		switch result {
 		case arrived:
 			r.goOn()
@@ -132,6 +127,17 @@ func (r *run) all(ctx context.Context) Outcome {
 	return r.journal.Outcome
 }
 
+// through carries one step out, and notes what it has to be known by later.
+func (r *run) through(ctx context.Context, step Step, entry *Entry) (verdict, string) {
+	r.tellRestarts(step, entry.Lives)
+	result, reason := r.carryOut(ctx, step, entry)
+	if result != lost && result != stopped { // then nothing more is saved
+		entry.LivesAfter = r.lives(ctx, step)
+	}
+	entry.Ended = r.Clock.Now()
+	return result, reason
+}
+
 // next is the step that is to be carried out now: first what a way back mends, then the one at the cursor.
 func (r *run) next() Step {
 	if len(r.mends) > 0 {
@@ -169,7 +175,7 @@ func (r *run) begin(ctx context.Context, step Step) (*Entry, error) {
 
 // lives are those that the targets of a step which quiesces or stops them are in now, as far as they can be told.
 func (r *run) lives(ctx context.Context, step Step) map[string]string {
-	if r.Locate == nil || !(step.quiesces() || step.stops()) {
+	if r.Locate == nil || (!step.quiesces() && !step.stops()) {
 		return nil
 	}
 	ctx, cancel := r.limited(ctx, "looking at "+step.TargetNames(), time.Now(), r.lookLimit())

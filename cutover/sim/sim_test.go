@@ -77,8 +77,10 @@ func TestSeedReproduces(t *testing.T) {
 
 // once are seeds that have failed, for a mistake in the product or in the model. What a seed is about changes with the
 // model; what was wrong in the product has a test of its own beside it.
-var once = []uint64{33, 50, 77, 118, 202, 225, 252, 350, 409, 447, 470, 528, 533, 537, 569, 1149, 1516, 2112, 3797, 4921, 5054, 5451, 15449, 22095, 405192, 408462, 408931, 504181, 604915, 801143,
-	900451, 900483, 900486, 901216, 901632, 901748}
+var once = []uint64{
+	33, 50, 77, 118, 202, 225, 252, 350, 409, 447, 470, 528, 533, 537, 569, 1149, 1516, 2112, 3797, 4921, 5054, 5451, 15449, 22095, 405192, 408462, 408931, 504181, 604915, 801143,
+	900451, 900483, 900486, 901216, 901632, 901748,
+}
 
 func TestSeedsThatOnceFailed(t *testing.T) {
 	for _, seed := range once {
