@@ -55,7 +55,7 @@ demo: build images ## a cutover of three gateways under load, from nothing to de
 	compose/demo.sh $(or $(APP),gateway)
 
 .PHONY: demo-down
-demo-down: ## remove all that the demo made
+demo-down: ## remove the stack of the demo; its images stay
 	compose/down.sh
 
 .PHONY: check

@@ -223,10 +223,14 @@ func (p *patient) runningContainer(c docker.Found) (found []symptom) {
 		return append(found, symptom{What: fmt.Sprintf("%s runs and is not healthy: %s", c.Name, why), Remedy: "wait for it (--fix does, for strategy.timeouts.start); docker logs " + c.Name, node: c.Name})
 	}
 	if why := p.inactive[c.Name]; why != "" {
-		found = append(found, symptom{
+		one := symptom{
 			What: fmt.Sprintf("%s is not active: %s", c.Name, why), node: c.Name,
 			Remedy: fmt.Sprintf("docker restart %s, and register it where it is then", c.Name),
-		})
+		}
+		if p.frozen[c.Name] {
+			one.Remedy = "let changes of its configuration through again"
+		}
+		found = append(found, one)
 	}
 	if why := p.untold[c.Name]; why != "" {
 		found = append(found, symptom{

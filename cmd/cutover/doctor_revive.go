@@ -39,7 +39,7 @@ func (r *rollout) revive(ctx context.Context, session cutover.Session, p *patien
 		}
 		plan.Steps = revival(name, plan.Spec.Budgets, p.inactive[name] != "")
 		journal := cutover.NewJournal(plan, time.Now())
-		if p.inactive[name] != "" { // its present life is over: only a restart gets it back to work
+		if p.inactive[name] != "" && !p.frozen[name] { // its present life is over: only a restart gets it back to work
 			quiesced := cutover.Step{Kind: cutover.Workload, Targets: []string{name}, To: cutover.Quiesced}
 			journal.History = []cutover.Entry{{Step: quiesced, Direction: cutover.Forward, Started: journal.Started, Ended: journal.Started}}
 		}

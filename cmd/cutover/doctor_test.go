@@ -22,7 +22,7 @@ func well() *patient {
 		service: "api", members: []lb.Service{{Name: "api", Port: 5555}},
 		containers:    []docker.Found{container("gw-1", "10.0.0.1"), container("gw-2.7f3a", "10.0.0.2")},
 		registrations: []lb.Registration{registration("gw-1", "10.0.0.1"), registration("api-gw-2.7f3a", "10.0.0.2")},
-		unfit:         map[string]string{}, inactive: map[string]string{}, suspended: map[string]string{}, untold: map[string]string{},
+		unfit:         map[string]string{}, inactive: map[string]string{}, frozen: map[string]bool{}, suspended: map[string]string{}, untold: map[string]string{},
 	}
 }
 
