@@ -25,6 +25,7 @@ func TestContainersThatDie(t *testing.T) {
 		c.timeout("join", "6s")
 		c.timeout("quiesce", "10s")
 		c.strategy("soak", "4s")
+		c["probe"].(config)["on_loss"] = "report" // it is not the probe that is to notice: what dies may take a request of its own along
 	}})
 	s.needsStandIn()
 	s.part("the new one, while it starts", s.newDiesStarting)
