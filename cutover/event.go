@@ -49,6 +49,8 @@ func (s Seen) String() string {
 	switch {
 	case s.Err != nil:
 		return s.Target + ": not observed: " + s.Err.Error()
+	case s.Doomed != "":
+		return s.Target + ": " + s.Doomed
 	case s.Detail != "":
 		return s.Target + ": " + strings.ReplaceAll(s.Detail, "\n", ", ")
 	case s.State == "":

@@ -282,6 +282,22 @@ func TestDoomedTargetOfAWayBackIsTriedAgain(t *testing.T) {
 	}
 }
 
+// When its time is over it says why, and what to do about it, as a step that fails at once does.
+func TestWayBackThatIsDoomedSaysWhy(t *testing.T) {
+	m := newModel(t, 2, nil)
+	m.failsLate()
+	m.world.Lie = func(int) (cutover.Observation, bool) {
+		last := m.events[len(m.events)-1]
+		return cutover.Observation{State: cutover.Stopped, Detail: "exited with code 1", Doomed: "exited with code 1: see docker logs gw-1"},
+			last.Direction == cutover.Back && last.Step.Kind == cutover.Container && last.Step.To == cutover.Healthy
+	}
+	journal := m.apply()
+	m.ended(journal, cutover.Stuck)
+	if !strings.Contains(journal.Reason, "see docker logs gw-1") {
+		t.Errorf("reason: %q", journal.Reason)
+	}
+}
+
 // A state counts only when it has lasted for the hold without a gap.
 func TestFlappingHealthDoesNotCount(t *testing.T) {
 	m := newModel(t, 1, nil)

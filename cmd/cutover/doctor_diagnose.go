@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cutover/cutover/cutover"
 	"github.com/cutover/cutover/cutover/docker"
 	"github.com/cutover/cutover/image"
 	"github.com/cutover/cutover/lb"
@@ -219,15 +220,15 @@ func (p *patient) runningContainer(c docker.Found) (found []symptom) {
 		}}
 	}
 	found = p.restartPolicy(c)
-	if why := p.unfit[c.Name]; why != "" && p.inactive[c.Name] == "" {
+	if why := p.unfit[c.Name]; why != "" && p.inactive[c.Name].State == "" {
 		return append(found, symptom{What: fmt.Sprintf("%s runs and is not healthy: %s", c.Name, why), Remedy: "wait for it (--fix does, for strategy.timeouts.start); docker logs " + c.Name, node: c.Name})
 	}
-	if why := p.inactive[c.Name]; why != "" {
+	if seen := p.inactive[c.Name]; seen.State != "" {
 		one := symptom{
-			What: fmt.Sprintf("%s is not active: %s", c.Name, why), node: c.Name,
+			What: fmt.Sprintf("%s is not active: %s (%s)", c.Name, seen.State, seen.Detail), node: c.Name,
 			Remedy: fmt.Sprintf("docker restart %s, and register it where it is then", c.Name),
 		}
-		if p.frozen[c.Name] {
+		if seen.State == cutover.Frozen {
 			one.Remedy = "let changes of its configuration through again"
 		}
 		found = append(found, one)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -21,12 +20,11 @@ type patient struct {
 	holder        *cutover.Holder // of the lock, when that is another process
 	containers    []docker.Found
 	registrations []lb.Registration
-	unfit         map[string]string // containers that run and that the product does not call healthy, and why
-	inactive      map[string]string // containers whose workload is not active, and what it is
-	frozen        map[string]bool   // of these, the ones that only take no changes, and serve
-	suspended     map[string]string // containers that do nothing of what they would do without the load balancers, and what that is
-	untold        map[string]string // why that can't be told of a container
-	disagreement  []error           // of the load balancers with Consul
+	unfit         map[string]string              // containers that run and that the product does not call healthy, and why
+	inactive      map[string]cutover.Observation // containers whose workload is not active, and what it is
+	suspended     map[string]string              // containers that do nothing of what they would do without the load balancers, and what that is
+	untold        map[string]string              // why that can't be told of a container
+	disagreement  []error                        // of the load balancers with Consul
 	helpers       []string
 	leftovers     []image.Old
 }
@@ -44,7 +42,7 @@ func (s *site) examine(ctx context.Context, locked bool) (*patient, error) {
 	if err := s.reach(ctx); err != nil {
 		return nil, err
 	}
-	p := &patient{service: s.config.Service, members: services(s.config.Members), unfit: map[string]string{}, inactive: map[string]string{}, frozen: map[string]bool{}, suspended: map[string]string{}, untold: map[string]string{}}
+	p := &patient{service: s.config.Service, members: services(s.config.Members), unfit: map[string]string{}, inactive: map[string]cutover.Observation{}, suspended: map[string]string{}, untold: map[string]string{}}
 	looking, cancel := within(ctx, "looking at containers, Consul and the journal")
 	defer cancel()
 	var err error
@@ -105,10 +103,10 @@ func (s *site) examineProducts(ctx context.Context, p *patient) {
 			case seen.State == "": // it may be starting
 				p.unfit[c.Name] = seen.Detail
 			case seen.State != cutover.Active:
-				p.inactive[c.Name], p.frozen[c.Name] = fmt.Sprintf("%s (%s)", seen.State, seen.Detail), seen.State == cutover.Frozen
+				p.inactive[c.Name] = seen
 			}
 		}
-		if consumer, ok := s.driver.(driver.Consumer); ok && p.unfit[c.Name] == "" && p.inactive[c.Name] == "" {
+		if consumer, ok := s.driver.(driver.Consumer); ok && p.unfit[c.Name] == "" && p.inactive[c.Name].State == "" {
 			if seen, err := consumer.Consumers().Observe(asking, c.Name); err != nil {
 				p.untold[c.Name] = err.Error()
 			} else if seen.State == cutover.Suspended {

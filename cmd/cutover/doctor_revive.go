@@ -37,12 +37,8 @@ func (r *rollout) revive(ctx context.Context, session cutover.Session, p *patien
 			fmt.Fprintf(r.people(), "%s is left alone: it has been put into maintenance meanwhile, or Consul does not tell\n", name)
 			continue
 		}
-		plan.Steps = revival(name, plan.Spec.Budgets, p.inactive[name] != "")
-		journal := cutover.NewJournal(plan, time.Now())
-		if p.inactive[name] != "" && !p.frozen[name] { // its present life is over: only a restart gets it back to work
-			quiesced := cutover.Step{Kind: cutover.Workload, Targets: []string{name}, To: cutover.Quiesced}
-			journal.History = []cutover.Entry{{Step: quiesced, Direction: cutover.Forward, Started: journal.Started, Ended: journal.Started}}
-		}
+		plan.Steps = revival(name, plan.Spec.Budgets, p.inactive[name].State != "")
+		journal := revivalJournal(plan, name, p.inactive[name].State, time.Now())
 		remembering := &remembering{Session: unjournaled{session}, last: journal}
 		r.begin(plan, remembering)
 		done := (&cutover.Runner{
@@ -89,6 +85,17 @@ func revival(name string, t cutover.Budgets, asleep bool) []cutover.Step {
 		return append([]cutover.Step{ask(cutover.Workload, cutover.Active, t.Stop+t.Start)}, steps...)
 	}
 	return steps
+}
+
+// revivalJournal says of a node that is quiesced that it was asked to be: its present life is over, and only a restart gets it back to
+// work where the product knows no other way. One that is frozen serves, and is let go in the life that it is in.
+func revivalJournal(plan cutover.Plan, name string, workload cutover.State, now time.Time) cutover.Journal {
+	journal := cutover.NewJournal(plan, now)
+	if workload == cutover.Quiesced {
+		quiesced := cutover.Step{Kind: cutover.Workload, Targets: []string{name}, To: cutover.Quiesced}
+		journal.History = []cutover.Entry{{Step: quiesced, Direction: cutover.Forward, Started: now, Ended: now}}
+	}
+	return journal
 }
 
 // unjournaled is a session whose journal is kept nowhere: what is done under it can be done again from the beginning.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cutover/cutover/cutover"
 	"github.com/cutover/cutover/cutover/docker"
@@ -22,7 +23,7 @@ func well() *patient {
 		service: "api", members: []lb.Service{{Name: "api", Port: 5555}},
 		containers:    []docker.Found{container("gw-1", "10.0.0.1"), container("gw-2.7f3a", "10.0.0.2")},
 		registrations: []lb.Registration{registration("gw-1", "10.0.0.1"), registration("api-gw-2.7f3a", "10.0.0.2")},
-		unfit:         map[string]string{}, inactive: map[string]string{}, frozen: map[string]bool{}, suspended: map[string]string{}, untold: map[string]string{},
+		unfit:         map[string]string{}, inactive: map[string]cutover.Observation{}, suspended: map[string]string{}, untold: map[string]string{},
 	}
 }
 
@@ -48,7 +49,7 @@ func TestDoctorTellsWhatDoesNotFit(t *testing.T) {
 		}, []string{"registration api-gw-9.7f3a of service api leads to 10.0.0.9:5555, and no container"}},
 		"somebody keeps out what is not healthy, and elsewhere by now": {func(p *patient) {
 			p.registrations[0].Maintenance, p.registrations[0].Reason, p.registrations[0].Passing = true, "memory leak", false
-			p.unfit["gw-1"], p.inactive["gw-1"], p.containers[0].Place.Address = "health 503", "quiesced", "10.0.0.7"
+			p.unfit["gw-1"], p.inactive["gw-1"], p.containers[0].Place.Address = "health 503", cutover.Observation{State: cutover.Quiesced}, "10.0.0.7"
 		}, []string{"gw-1 runs, and its registration gw-1 is in maintenance: memory leak"}},
 		"an address that is written otherwise": {func(p *patient) {
 			p.containers[0].Place.Address, p.registrations[0].Address = "fd00::5", "fd00:0:0::5"
@@ -72,7 +73,9 @@ func TestDoctorTellsWhatDoesNotFit(t *testing.T) {
 			[]string{"gw-1 runs, and its registration gw-1 is in maintenance: disk is replaced"},
 		},
 		"a quiesced node": {
-			func(p *patient) { p.inactive["gw-1"], p.unfit["gw-1"] = "quiesced (mode QUIESCED)", "no port answers" },
+			func(p *patient) {
+				p.inactive["gw-1"], p.unfit["gw-1"] = cutover.Observation{State: cutover.Quiesced, Detail: "mode QUIESCED"}, "no port answers"
+			},
 			[]string{"mends: gw-1 is not active: quiesced"},
 		},
 		"a node whose triggers were left suspended": {
@@ -141,5 +144,20 @@ func TestDoctorTellsWhatDoesNotFit(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})
+	}
+}
+
+// A frozen gateway serves: it must not be restarted to be let go.
+func TestDoctorRestartsNothingThatIsOnlyFrozen(t *testing.T) {
+	for state, restarted := range map[cutover.State]bool{cutover.Quiesced: true, cutover.Frozen: false, "": false} {
+		asked := revivalJournal(cutover.Plan{}, "gw-1", state, time.Now()).QuiescedAt("gw-1")
+		if asked.IsZero() == restarted {
+			t.Errorf("%q: taken to have been asked to quiesce at %v", state, asked)
+		}
+	}
+	p := well()
+	p.inactive["gw-1"] = cutover.Observation{State: cutover.Frozen, Detail: "changes are blocked"}
+	if found := p.diagnose(); len(found) != 1 || strings.Contains(found[0].Remedy, "restart") {
+		t.Errorf("%+v", found)
 	}
 }

@@ -40,7 +40,7 @@ func TestAPIGatewayThatDiedInFlushBeforeAResume(t *testing.T) {
 	w, h := newHouse(t, "")
 	d := w.gateway()
 	h.mustBeReady(d)
-	w.planned, w.quiesceBegan = true, time.Now().Add(-time.Minute)
+	w.planned, w.quiesceBegan = true, cutover.Moment{At: time.Now(), Life: "an earlier one"}
 	if err := d.Set(t.Context(), "gw-1", cutover.Quiesced); err != nil {
 		t.Fatal(err)
 	}
@@ -294,6 +294,24 @@ func TestAPIGatewayThatDrains(t *testing.T) {
 		t.Errorf("restart policies switched off: %v", w.keptDown)
 	}
 	cutovertest.Resource(t, cutovertest.ResourceFixture{Resource: d, Target: "gw-1", Walk: []cutover.State{cutover.Active}})
+}
+
+// A node that has ended is drained only if it ran when it was first asked to.
+func TestAPIGatewayThatEndedBeforeItWasAskedToDrain(t *testing.T) {
+	for life, drained := range map[string]bool{cutover.NoLife: false, "the one that has ended": true} {
+		w, h := newHouse(t, "")
+		d := w.gateway(func(d *driver.APIGateway) { d.Drain = 1 })
+		h.mustBeReady(d)
+		w.quiesceBegan = cutover.Moment{At: time.Now().Add(-time.Hour), Life: life}
+		h.kill()
+		for range 2 {
+			_ = d.Set(t.Context(), "gw-1", cutover.Quiesced) // it can't be asked any more
+		}
+		seen, err := d.Observe(t.Context(), "gw-1")
+		if err != nil || (seen.State == cutover.Quiesced) != drained || (seen.Doomed == "") != drained {
+			t.Errorf("it was in life %q: %+v, %v", life, seen, err)
+		}
+	}
 }
 
 // A service that never ends is named; the node is not called quiesced while it would be cut off.

@@ -38,7 +38,7 @@ type town struct {
 	hashes       map[string]map[string]string // by container and path
 	now, next    map[string]string            // environments
 	keptDown     []string
-	quiesceBegan time.Time
+	quiesceBegan cutover.Moment
 }
 
 // house is one stand-in.
@@ -201,7 +201,7 @@ func (w *town) containers() driver.Containers {
 			return h.quiesced
 		},
 		KeepUp:       func(context.Context, string) error { return nil },
-		QuiesceBegan: func(string) cutover.Moment { return cutover.Moment{At: w.quiesceBegan} },
+		QuiesceBegan: func(string) cutover.Moment { return w.quiesceBegan },
 		Facts:        func(string) (driver.Facts, bool) { return w.facts, w.planned },
 		Old: func(target string) string {
 			if !w.planned || !isNew(target) {

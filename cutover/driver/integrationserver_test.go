@@ -75,7 +75,7 @@ func TestIntegrationServerThatDiesWhileItQuiesces(t *testing.T) {
 	h := w.addServer("is-1", "integrationserver", map[string]string{"GATEWAY_FAULT": "crash-in-flush"})
 	d := w.integrationServer()
 	h.mustBeReady(d)
-	w.planned, w.quiesceBegan = true, time.Now()
+	w.planned, w.quiesceBegan = true, h.place().Moment()
 	if err := d.Set(t.Context(), "is-1", cutover.Quiesced); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +92,23 @@ func TestIntegrationServerThatDiesWhileItQuiesces(t *testing.T) {
 	}
 	if why := doomed(t, resumed, "is-1"); !strings.Contains(why, "cut off") {
 		t.Errorf("after a resume: %s", why)
+	}
+}
+
+// A request that is dated in the future, because the clock was set back since, is waited for as long as any other, and no longer.
+func TestIntegrationServerWhoseRequestIsFromTheFuture(t *testing.T) {
+	w := newTown(t)
+	h := w.addServer("is-1", "integrationserver", nil)
+	now := time.Now()
+	d := w.integrationServer(func(d *driver.IntegrationServer) { d.Now = func() time.Time { return now } })
+	h.mustBeReady(d)
+	h.quiesced = cutover.Moment{At: now.Add(time.Hour), Life: h.place().Life} // by another process
+	if seen, err := d.Observe(t.Context(), "is-1"); err != nil || seen.State == cutover.Active {
+		t.Errorf("it may still land: %+v, %v", seen, err)
+	}
+	now = now.Add(3 * time.Minute)
+	if seen, err := d.Observe(t.Context(), "is-1"); err != nil || seen.State != cutover.Active {
+		t.Errorf("later: %+v, %v", seen, err)
 	}
 }
 

@@ -137,6 +137,28 @@ func TestWorkerThatHasEndedIsLookedForAgain(t *testing.T) {
 	}
 }
 
+// A master that does not list its workers because one of those asked for is gone is asked for the list alone the next time.
+func TestListOfWorkersThatIsStaleIsDropped(t *testing.T) {
+	all, proc := transcript(t, "running")
+	gone := false
+	b := balancer(t, Config{Master: listen(t, func(line string) string {
+		switch {
+		case line == "show proc":
+			gone = false
+			return proc
+		case gone:
+			return "Can't find the target PID matching the prefix '@!5973'\n"
+		}
+		return proc + all
+	})})
+	for i, fails := range []bool{false, true, false} {
+		gone = gone || fails
+		if _, err := b.Look(t.Context(), []netip.AddrPort{s1}); (err != nil) != fails {
+			t.Errorf("look %d: %v", i, err)
+		}
+	}
+}
+
 func TestReloadInTheMiddleIsNotObserved(t *testing.T) {
 	all, _ := transcript(t, "running")
 	_, other := transcript(t, "unheld-closed")
